@@ -1,0 +1,12 @@
+//! `portreeve run`.
+
+use super::Exit;
+
+/// Run the sidecar.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
+    let Args {} = args;
+    anyhow::bail!("not built yet")
+}

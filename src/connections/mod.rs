@@ -1,0 +1,1 @@
+//! The registry of live connections: a slot per connection, registered before its first request.

@@ -1,0 +1,5 @@
+//! Cedar policies through cedar-policy.
+#[derive(Debug)]
+pub(super) struct Policies;
+#[derive(Debug, Default)]
+pub(super) struct ConnectionValues;

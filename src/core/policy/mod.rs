@@ -1,0 +1,20 @@
+//! From the files of a policy repository to a decision.
+//!
+//! [`Files`] enter [`Bundle::load`], which refuses what could not be decided safely and says why in
+//! [`Finding`]s. [`decide()`] is the only way to a [`Permit`]. Any error in a policy that was
+//! evaluated denies: error first, then forbid, then allow, then nothing.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod files;
+mod finding;
+mod bundle;
+mod decide;
+mod cedar;
+mod rego;
+
+pub use bundle::{Bundle, EngineValues, Languages, Revision};
+pub use decide::{
+    Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide,
+};
+pub use files::{Files, FilesError, digest_of};
+pub use finding::{Finding, Findings, Severity};

@@ -1,0 +1,170 @@
+//! What is removed from a head before anyone looks at it: hop-by-hop headers and everything by which
+//! a caller could claim an identity or a decision.
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue};
+
+use super::head::{Protocol, Refusal};
+
+/// On every response and every upstream request; a caller's own is removed.
+pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-decision-id");
+
+/// Identity and forwarding headers that only a sidecar may set (invariant 5).
+const RESERVED: [HeaderName; 5] = [
+    DECISION_ID_HEADER,
+    HeaderName::from_static("x-forwarded-client-cert"),
+    HeaderName::from_static("x-spiffe-id"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
+
+/// Hop-by-hop by name (RFC 9110 §7.6.1), whether `Connection` lists them or not.
+const HOP_BY_HOP: [HeaderName; 4] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
+];
+
+/// Two of these would be read differently by two servers.
+const SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH];
+
+/// Headers that `Connection` may not name: removing them would change what was decided.
+const PROTECTED: [HeaderName; 5] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, COOKIE];
+
+/// Removes hop-by-hop and identity headers; returns the protocol of an `Upgrade`.
+pub(super) fn strip(
+    headers: &mut HeaderMap,
+    protocol: Protocol,
+) -> Result<Option<Box<str>>, Refusal> {
+    check_names_and_values(headers)?;
+    let upgrade = upgrade(headers, protocol)?;
+    if headers.contains_key(CONNECTION) {
+        remove_named_by_connection(headers)?;
+    }
+    // `te: trailers` is the one value that says something to the next hop too (gRPC needs it).
+    let wants_trailers = headers.get(TE).is_some_and(|te| te.as_bytes() == b"trailers");
+    headers.remove(TE);
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    for name in HOP_BY_HOP.iter().chain(&RESERVED).chain(&[TRAILER, TRANSFER_ENCODING, UPGRADE]) {
+        headers.remove(name);
+    }
+    Ok(upgrade)
+}
+
+fn check_names_and_values(headers: &HeaderMap) -> Result<(), Refusal> {
+    for (name, value) in headers {
+        // `x_spiffe_id` is `x-spiffe-id` to a CGI-like server.
+        let is_legal = !name.as_str().contains('_')
+            && value.as_bytes().iter().all(|b| matches!(b, b'\t' | 0x20..=0x7e));
+        if !is_legal {
+            return Err(Refusal::HeaderByte);
+        }
+    }
+    for name in &SINGLETONS {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Refusal::DuplicateHeader);
+        }
+    }
+    Ok(())
+}
+
+fn upgrade(headers: &HeaderMap, protocol: Protocol) -> Result<Option<Box<str>>, Refusal> {
+    let Some(value) = headers.get(UPGRADE) else { return Ok(None) };
+    let asks = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    let is_websocket = value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    match (protocol, asks, is_websocket) {
+        (Protocol::Http1, true, true) => Ok(Some("websocket".into())),
+        // Without `Connection: upgrade` it is a hop-by-hop header like any other.
+        (_, false, _) => Ok(None),
+        _ => Err(Refusal::Upgrade),
+    }
+}
+
+fn remove_named_by_connection(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let mut named = Vec::new();
+    for value in headers.get_all(CONNECTION) {
+        let value = value.to_str().map_err(|_| Refusal::HeaderByte)?;
+        for token in value.split(',').map(str::trim).filter(|token| !token.is_empty()) {
+            named.push(HeaderName::try_from(token).map_err(|_| Refusal::HeaderByte)?);
+        }
+    }
+    headers.remove(CONNECTION);
+    for name in named {
+        if PROTECTED.contains(&name) || RESERVED.contains(&name) {
+            return Err(Refusal::ConnectionHeader);
+        }
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(lines: &[(&'static str, &'static str)]) -> Result<String, Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(HeaderName::from_static(name), value);
+        }
+        let upgrade = strip(&mut headers, Protocol::Http1)?;
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        Ok(format!("{} {:?}", left.join(","), upgrade.as_deref()))
+    }
+
+    #[track_caller]
+    fn check(lines: &[(&'static str, &'static str)], expected: Result<&str, Refusal>) {
+        assert_eq!(stripped(lines), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn identity_headers_of_the_caller_are_removed() {
+        check(&[("x-spiffe-id", "spiffe://td/admin"), ("accept", "*/*")], Ok("accept None"));
+        check(
+            &[("x-forwarded-client-cert", "By=x"), ("x-portreeve-decision-id", "1")],
+            Ok(" None"),
+        );
+        check(&[("x_spiffe_id", "spiffe://td/admin")], Err(Refusal::HeaderByte));
+    }
+
+    #[test]
+    fn hop_by_hop_headers_are_removed_before_policy_looks() {
+        check(&[("connection", "close, x-a"), ("x-a", "1"), ("x-b", "2")], Ok("x-b None"));
+        check(&[("te", "trailers")], Ok("te None"));
+        check(&[("te", "gzip")], Ok(" None"));
+        check(&[("keep-alive", "timeout=5"), ("trailer", "x")], Ok(" None"));
+    }
+
+    #[test]
+    fn connection_may_not_name_what_was_decided_on() {
+        check(&[("connection", "authorization")], Err(Refusal::ConnectionHeader));
+        check(&[("connection", "close, x-spiffe-id")], Err(Refusal::ConnectionHeader));
+    }
+
+    #[test]
+    fn only_a_websocket_upgrade_is_known() {
+        let websocket = [("connection", "Upgrade"), ("upgrade", "WebSocket")];
+        check(&websocket, Ok(" Some(\"websocket\")"));
+        check(&[("connection", "upgrade"), ("upgrade", "h2c")], Err(Refusal::Upgrade));
+        check(&[("upgrade", "websocket")], Ok(" None"));
+    }
+
+    #[test]
+    fn a_singleton_stands_once() {
+        check(&[("authorization", "a"), ("authorization", "b")], Err(Refusal::DuplicateHeader));
+        check(&[("x-a", "a"), ("x-a", "b")], Ok("x-a None"));
+        check(&[("x-a", "caf\u{e9}")], Err(Refusal::HeaderByte));
+    }
+}

@@ -1,0 +1,1 @@
+//! One HTTP request: canonical head, decision, record, forward, reply.

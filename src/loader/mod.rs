@@ -1,0 +1,1 @@
+//! The child process that reads foreign bytes: fetches, parses and tries a candidate bundle.
