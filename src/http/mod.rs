@@ -1,1 +1,202 @@
-//! One HTTP request: canonical head, decision, record, forward, reply.
+//! One HTTP request: canonical head, route, decision, record, forward, reply.
+//!
+//! [`handle`] calls one function a phase. What enters is what hyper parsed; what leaves is the
+//! upstream's response or our own answer. No phase is skipped on any path to the upstream: the
+//! permit comes from `decide`, the receipt from the log, and forwarding demands both.
+
+use std::sync::Arc;
+
+use ::http::header::HeaderValue;
+use ::http::{Request, Response};
+use arc_swap::ArcSwap;
+use hyper::body::Incoming;
+use portreeve_core::policy::{Bundle, Decision, Ground, Outcome, decide};
+use portreeve_core::record::DecisionId;
+use portreeve_core::request::{
+    AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
+};
+use tokio::time::Instant;
+
+use crate::audit::{Log, Receipt, Refusal};
+use crate::clock::Clock;
+use crate::connections::{InFlight, Registration};
+use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
+use crate::store::Active;
+use crate::telemetry::ListenerMetrics;
+
+mod body;
+mod exchange;
+mod reply;
+mod serve;
+mod tunnel;
+
+pub use body::ReplyBody;
+pub use serve::serve;
+
+use exchange::Exchange;
+use reply::{Answer, Dialect};
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub struct Gate {
+    pub listener: Arc<str>,
+    pub mode: Enforcement,
+    /// Swapped whole by a reload.
+    pub routes: ArcSwap<Routes>,
+    pub policy: Active,
+    pub log: Log,
+    pub clock: Clock,
+    pub metrics: ListenerMetrics,
+}
+
+/// One connection whose peer is proven.
+#[derive(Debug)]
+pub struct Connection {
+    pub gate: Arc<Gate>,
+    pub facts: Arc<ConnectionFacts>,
+    /// The caller's SPIFFE ID as the upstream is told it.
+    pub caller: Option<HeaderValue>,
+    pub registration: Registration,
+}
+
+/// A request that policy was asked about, with what it decided and the revision that did.
+struct Decided {
+    access: AccessRequest,
+    upstream: Arc<Upstream>,
+    bundle: Arc<Bundle>,
+    decision: Decision,
+}
+
+/// What is known of a request before anything was decided.
+struct Arrival {
+    id: DecisionId,
+    dialect: Dialect,
+    started: Instant,
+    in_flight: InFlight,
+}
+
+/// Answers one request.
+pub(crate) async fn handle(
+    connection: &Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let arrival = Arrival::new(connection, &request);
+    let (id, dialect) = (arrival.id, arrival.dialect);
+    let caller_upgrade = tunnel::caller_side(&mut request);
+    let (parts, body) = request.into_parts();
+
+    let head = match Head::canonical(parts, Scheme::Https) {
+        Ok(head) => head,
+        Err(refusal) => {
+            refuse(connection, refusal.reason());
+            return reply::answer(Answer::BadRequest, dialect, &id, None);
+        }
+    };
+    let mut decided = match ask_policy(connection, head) {
+        Ok(decided) => decided,
+        Err((answer, reason)) => {
+            refuse(connection, reason);
+            return reply::answer(answer, dialect, &id, None);
+        }
+    };
+    let Some(receipt) = record(connection, &id, &decided).await else {
+        return reply::answer(Answer::Unavailable, dialect, &id, None);
+    };
+    let Some(permit) = decided.decision.take_permit() else {
+        return refused(&decided.decision, dialect, &id);
+    };
+
+    let is_notable = matches!(permit.ground(), Ground::Shadow { .. });
+    let (body, progress) = RequestBody::new(body);
+    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_notable);
+    let effects = std::mem::take(&mut decided.decision.effects);
+    let head = reply::change_request(decided.access.head, &effects);
+    let caller = connection.caller.as_ref();
+    let sent =
+        forward::forward(permit, exchange.receipt(), &decided.upstream, head, caller, body).await;
+    match sent {
+        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
+        Err(error) => upstream_failed(exchange, &error, dialect, &id),
+    }
+}
+
+impl Arrival {
+    fn new(connection: &Connection, request: &Request<Incoming>) -> Self {
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        Self {
+            id: DecisionId::new(connection.gate.clock.now(), random),
+            dialect: Dialect::of(request.headers()),
+            started: Instant::now(),
+            in_flight: connection.registration.slot().begin(),
+        }
+    }
+}
+
+/// Takes the facts, finds the route and decides, under one revision from beginning to end.
+fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &'static str)> {
+    let gate = &connection.gate;
+    let bundle = gate.policy.bundle().ok_or((Answer::Unavailable, "policy.none"))?;
+    let routes = gate.routes.load();
+    let route = routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
+    let access = AccessRequest {
+        time: gate.clock.now(),
+        direction: Direction::Inbound,
+        enforcement: gate.mode,
+        connection: Arc::clone(&connection.facts),
+        head,
+        route: Arc::clone(&route.name),
+        body: Body::NotRead,
+    };
+    let began = Instant::now();
+    let decision = decide(&bundle, &access);
+    gate.metrics.decided(&decision, route.index, began.elapsed());
+    Ok(Decided { access, upstream: Arc::clone(&route.upstream), bundle, decision })
+}
+
+/// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.
+async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> Option<Receipt> {
+    let Decided { access, bundle, decision, .. } = decided;
+    let log = &connection.gate.log;
+    match log.decision(id, access, decision, &bundle.revision).await {
+        Ok(receipt) => Some(receipt),
+        Err(error) => {
+            tracing::debug!(%error, "a decision was not accepted by the log");
+            None
+        }
+    }
+}
+
+/// Counts a request that never became a decision (invariant 7).
+fn refuse(connection: &Connection, reason: &'static str) {
+    connection.gate.metrics.refused(reason);
+    connection.gate.log.refused(Refusal {
+        stage: "http",
+        reason,
+        source: connection.facts.source.address.ip(),
+        claimed: None,
+    });
+}
+
+/// The answer to a request that policy did not permit.
+fn refused(decision: &Decision, dialect: Dialect, id: &DecisionId) -> Response<ReplyBody> {
+    match decision.outcome {
+        Outcome::Deny => reply::answer(Answer::Denied, dialect, id, Some(&decision.effects)),
+        Outcome::Error | Outcome::Allow => reply::answer(Answer::Unavailable, dialect, id, None),
+    }
+}
+
+fn upstream_failed(
+    mut exchange: Exchange,
+    error: &ForwardError,
+    dialect: Dialect,
+    id: &DecisionId,
+) -> Response<ReplyBody> {
+    exchange.failed(error.reason());
+    tracing::debug!(error = %crate::telemetry::chain(error), "a permitted request failed upstream");
+    let answer = match error {
+        ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
+        _ => Answer::BadGateway,
+    };
+    reply::answer(answer, dialect, id, None)
+}

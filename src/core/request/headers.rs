@@ -2,8 +2,8 @@
 //! a caller could claim an identity or a decision.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderName, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -21,8 +21,10 @@ const RESERVED: [HeaderName; 5] = [
     HeaderName::from_static("x-rewrite-url"),
 ];
 
-/// Hop-by-hop by name (RFC 9110 §7.6.1), whether `Connection` lists them or not.
-const HOP_BY_HOP: [HeaderName; 4] = [
+/// Hop-by-hop by name (RFC 9110 §7.6.1), whether `Connection` lists them or not; `expect` is met by
+/// us, after the decision.
+const HOP_BY_HOP: [HeaderName; 5] = [
+    EXPECT,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("proxy-authenticate"),
@@ -34,6 +36,13 @@ const SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_
 
 /// Headers that `Connection` may not name: removing them would change what was decided.
 const PROTECTED: [HeaderName; 5] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, COOKIE];
+
+/// Whether only we may set a header: framing, hop-by-hop, identity and decision.
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
+    let framing = [HOST, CONTENT_LENGTH, CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    framing.contains(name) || HOP_BY_HOP.contains(name) || RESERVED.contains(name)
+}
 
 /// Removes hop-by-hop and identity headers; returns the protocol of an `Upgrade`.
 pub(super) fn strip(

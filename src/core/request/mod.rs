@@ -16,4 +16,4 @@ pub use access::{
 };
 pub use document::DocumentError;
 pub use head::{Head, Protocol, Refusal, Scheme};
-pub use headers::DECISION_ID_HEADER;
+pub use headers::{DECISION_ID_HEADER, is_reserved};
