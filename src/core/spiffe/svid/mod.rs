@@ -20,10 +20,12 @@ use super::id::{SpiffeId, SpiffeIdError};
 use crate::request::CertificateFacts;
 
 mod certificate;
+mod issuer;
 #[cfg(test)]
 mod tests;
 
 pub use self::certificate::Claimed;
+pub use self::issuer::{Issuer, IssuerError};
 
 /// An SVID takes one or two KiB; more only costs parsing time before anything is proven.
 const MAX_CERTIFICATE_BYTES: usize = 32 << 10;

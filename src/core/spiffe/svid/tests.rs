@@ -295,3 +295,23 @@ fn a_refused_certificate_still_says_what_it_claims_to_be_in_printable_text() {
     let nothing = Claimed::read(b"no certificate");
     assert_eq!((nothing.id, nothing.serial, nothing.not_after), (None, None, None));
 }
+
+fn issuer(change: impl FnOnce(&mut CertificateParams)) -> Result<Issuer, IssuerError> {
+    Issuer::read(&leaf(|params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        change(params);
+    }))
+}
+
+#[test]
+fn only_a_ca_that_may_sign_certificates_is_an_issuer() {
+    let good = issuer(|_| {}).unwrap();
+    assert_eq!((good.path_length, good.has_key_usage), (Some(1), true));
+    assert!(!issuer(|p| p.key_usages.clear()).unwrap().has_key_usage);
+    assert_eq!(issuer(|p| p.is_ca = IsCa::NoCa), Err(IssuerError::NotCa));
+    assert_eq!(issuer(|p| p.is_ca = IsCa::ExplicitNoCa), Err(IssuerError::NotCa));
+    let crl_only = issuer(|p| p.key_usages = vec![KeyUsagePurpose::CrlSign]);
+    assert_eq!(crl_only, Err(IssuerError::KeyUsage));
+    assert_eq!(Issuer::read(b"").unwrap_err().reason(), "trust.malformed");
+}
