@@ -149,7 +149,7 @@ impl Issued {
     /// The certificates as the Workload API carries them, one after the other.
     #[must_use]
     pub fn chain_der(&self) -> Vec<u8> {
-        self.chain.concat()
+        self.chain.iter().flat_map(|certificate| certificate.iter().copied()).collect()
     }
 
     /// The private key, PKCS#8.
@@ -174,7 +174,9 @@ impl Issued {
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority").field("trust_domain", &self.trust_domain).finish_non_exhaustive()
+        f.debug_struct("Authority")
+            .field("trust_domain", &self.trust_domain)
+            .finish_non_exhaustive()
     }
 }
 
@@ -211,8 +213,8 @@ fn params(
     lifetime: Duration,
 ) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::default();
-    let now = OffsetDateTime::from_unix_timestamp(now.unix_seconds())
-        .map_err(|_| rcgen::Error::Time)?;
+    let now =
+        OffsetDateTime::from_unix_timestamp(now.unix_seconds()).map_err(|_| rcgen::Error::Time)?;
     params.not_before = now - BACKDATE;
     params.not_after = now + lifetime;
     params.distinguished_name = DistinguishedName::new();

@@ -84,7 +84,9 @@ impl FromStr for Entry {
         let id = SpiffeId::parse(id)
             .map_err(|source| EntryError::Id { entry: text.to_owned(), source })?;
         let (selector, hint) = match rest.split_once(',') {
-            Some((selector, hint)) => (selector, Some(hint.strip_prefix("hint:").ok_or_else(form)?)),
+            Some((selector, hint)) => {
+                (selector, Some(hint.strip_prefix("hint:").ok_or_else(form)?))
+            }
             None => (rest, None),
         };
         let selector = selector.strip_prefix("unix:").unwrap_or(selector);

@@ -7,6 +7,7 @@
 
 use portreeve_core::spiffe::TrustDomain;
 
+mod answers;
 mod authority;
 mod domain;
 mod entry;
@@ -19,7 +20,7 @@ pub use authority::{Authority, AuthorityError, Issued};
 pub use entry::{Entry, EntryError, Selector};
 pub use jwt::JwtAuthority;
 pub use socket::{Access, SocketError};
-pub use workload_api::{Fault, Handle, Settings, StartError, WorkloadApi};
+pub use workload_api::{DEFAULT_TTL, Fault, Settings, StartError, WorkloadApi};
 
 /// The organisation in the subject of every certificate that comes from here.
 pub const ORGANISATION: &str = "portreeve development";

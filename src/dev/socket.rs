@@ -54,7 +54,9 @@ pub(super) fn bind(path: &Path, access: Access) -> Result<(UnixListener, Bound),
     let unlistened = unlistened(path).map_err(failed("bind"))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         .map_err(failed("set the mode of"))?;
-    rustix::net::listen(&unlistened, BACKLOG).map_err(io::Error::from).map_err(failed("listen on"))?;
+    rustix::net::listen(&unlistened, BACKLOG)
+        .map_err(io::Error::from)
+        .map_err(failed("listen on"))?;
     let listener = UnixListener::from_std(unlistened.into()).map_err(failed("listen on"))?;
     let inode = std::fs::symlink_metadata(path).map_err(failed("look at"))?.ino();
     Ok((listener, Bound { path: path.to_owned(), inode }))
@@ -62,8 +64,7 @@ pub(super) fn bind(path: &Path, access: Access) -> Result<(UnixListener, Bound),
 
 fn unlistened(path: &Path) -> io::Result<std::os::fd::OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
 }
@@ -81,8 +82,13 @@ fn remove_stale(path: &Path) -> Result<(), SocketError> {
         return Err(SocketError::NotASocket { path: path.to_owned() });
     }
     match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)
-            .map_err(|source| SocketError::Io { what: "remove", path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(|source| SocketError::Io {
+                what: "remove",
+                path: path.to_owned(),
+                source,
+            })
+        }
         Ok(_) | Err(_) => Err(SocketError::Taken { path: path.to_owned() }),
     }
 }

@@ -1,10 +1,9 @@
 //! Our own SVID, read from the bytes that a source gives: certificates and key that belong together.
 
-use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{SpiffeId, SpiffeIdError};
+use portreeve_core::request::CertificateFacts;
+use portreeve_core::spiffe::{Leaf, SpiffeId, SvidError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Svid;
@@ -21,12 +20,8 @@ pub enum MaterialError {
     LongChain,
     #[error("the chain cannot be read")]
     Chain { source: NotCertificates },
-    #[error("the certificate has {uris} URI names, it needs exactly one")]
-    UriNames { uris: usize },
-    #[error("the certificate names `{uri}`, which is no SPIFFE ID")]
-    Id { uri: String, source: SpiffeIdError },
-    #[error("the certificate names the trust domain `{id}` and no workload")]
-    NoPath { id: SpiffeId },
+    #[error("the certificate is no SVID")]
+    Leaf { source: SvidError },
     #[error("the certificate is for `{named}`")]
     OtherId { named: SpiffeId },
     #[error("the private key cannot be used, or it is not the certificate's")]
@@ -54,11 +49,13 @@ impl Svid {
             return Err(MaterialError::LongChain);
         }
         let leaf = chain.first().ok_or(MaterialError::NoCertificate)?;
-        let (id, not_before, not_after) = read_leaf(leaf)?;
+        let Leaf { id, facts } =
+            Leaf::read(leaf).map_err(|source| MaterialError::Leaf { source })?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let certified_key = CertifiedKey::from_der(chain, key, &provider)
             .map_err(|source| MaterialError::Key { source })?;
+        let CertificateFacts { not_before, not_after, .. } = facts;
         Ok(Self { id, not_before, not_after, certified_key: certified_key.into() })
     }
 }
@@ -75,27 +72,4 @@ pub(super) fn certificates(der: &[u8]) -> Result<Vec<CertificateDer<'static>>, N
         rest = after;
     }
     Ok(found)
-}
-
-fn read_leaf(der: &[u8]) -> Result<(SpiffeId, Timestamp, Timestamp), MaterialError> {
-    let not_der = NotCertificates { offset: 0, bytes: der.len() };
-    let not_der = || MaterialError::Chain { source: not_der };
-    let (_, leaf) = X509Certificate::from_der(der).map_err(|_| not_der())?;
-    let names = leaf.subject_alternative_name().map_err(|_| not_der())?;
-    let uris: Vec<&str> = names
-        .iter()
-        .flat_map(|names| &names.value.general_names)
-        .filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None })
-        .collect();
-    let [uri] = uris.as_slice() else {
-        return Err(MaterialError::UriNames { uris: uris.len() });
-    };
-    let id = SpiffeId::parse(uri)
-        .map_err(|source| MaterialError::Id { uri: (*uri).to_owned(), source })?;
-    if id.path().is_empty() {
-        return Err(MaterialError::NoPath { id });
-    }
-    let validity = leaf.validity();
-    let at = |time: x509_parser::time::ASN1Time| Timestamp::from_unix_seconds(time.timestamp());
-    Ok((id, at(validity.not_before), at(validity.not_after)))
 }
