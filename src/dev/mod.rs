@@ -15,6 +15,8 @@ mod jwt;
 mod server;
 mod socket;
 mod workload_api;
+#[cfg(test)]
+mod tests;
 
 pub use authority::{Authority, AuthorityError, Issued};
 pub use entry::{Entry, EntryError, Selector};
