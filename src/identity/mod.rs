@@ -15,6 +15,18 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
+pub mod endpoint;
+mod failure;
+pub(crate) mod proto;
+mod svid;
+pub(crate) mod update;
+pub mod workload_api;
+
+pub use endpoint::{EndpointError, endpoint_path};
+pub use failure::Failure;
+pub use svid::{MaterialError, NotCertificates};
+pub use update::UpdateError;
+
 /// Where identity comes from.
 #[derive(Clone, Debug)]
 pub struct Settings {
