@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -101,6 +101,6 @@ async fn out_of_turn(requests: &Receiver) -> Result<(), LoaderError> {
     }
 }
 
-fn owned(stream: &impl std::os::fd::AsFd) -> Result<OwnedFd, LoaderError> {
+fn owned(stream: &impl AsFd) -> Result<OwnedFd, LoaderError> {
     stream.as_fd().try_clone_to_owned().map_err(LoaderError::Read)
 }

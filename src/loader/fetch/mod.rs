@@ -30,13 +30,13 @@ enum FetchError {
     Url { reason: &'static str },
     #[error("`{text}` is not a branch, tag or full commit id")]
     Reference { text: String },
-    #[error("`{path}` of `{field}` is not a plain absolute path", path = path.display())]
+    #[error("`{path}` of `{field}` is not a plain absolute path")]
     Path { field: &'static str, path: PathBuf },
     #[error("an ssh repository needs `known_hosts`")]
     KnownHosts,
     #[error("the source is not a git repository")]
     NotGit,
-    #[error("failed to read the token in `{path}`", path = path.display())]
+    #[error("failed to read the token in `{path}`")]
     Token { path: PathBuf, source: io::Error },
     #[error("failed to start `git`")]
     NoGit(#[source] io::Error),
@@ -66,7 +66,7 @@ enum FetchError {
     NotUtf8 { path: String },
     #[error("the files are refused")]
     Files(#[source] FilesError),
-    #[error("failed to read `{path}`", path = path.display())]
+    #[error("failed to read `{path}`")]
     Read { path: PathBuf, source: io::Error },
     #[error("failed to write the candidate")]
     Write(#[source] io::Error),
