@@ -129,12 +129,7 @@ fn report_conflict(file: &str, path: &[String], sources: &[Source<'_>], findings
     findings.error(file, 0, 0, format!("`{path}` is also set by `{other}`"));
 }
 
-fn check_rules(
-    sources: &[Source<'_>],
-    merged: &Value,
-    rules: &Rules,
-    findings: &mut Findings,
-) {
+fn check_rules(sources: &[Source<'_>], merged: &Value, rules: &Rules, findings: &mut Findings) {
     for (path, definitions) in rules.iter() {
         let Some(taken) = taken_by_data(merged, path) else { continue };
         let file = sources.iter().find(|source| defines(&source.root, &taken));

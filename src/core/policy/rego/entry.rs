@@ -75,7 +75,8 @@ fn parse(entrypoint: &str) -> RulePath {
 
 fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
     let all = rules.at(path);
-    let mut definitions: Vec<&Definition> = all.iter().filter(|d| d.kind != Kind::Default).collect();
+    let mut definitions: Vec<&Definition> =
+        all.iter().filter(|d| d.kind != Kind::Default).collect();
     if definitions.is_empty() {
         definitions = all.iter().collect();
     }
@@ -92,7 +93,11 @@ fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
         module: definition.module.clone(),
         rule: definition.rule.clone(),
     });
-    Some(EntryRule { path: path.clone(), name: path.to_string(), definitions: definitions.collect() })
+    Some(EntryRule {
+        path: path.clone(),
+        name: path.to_string(),
+        definitions: definitions.collect(),
+    })
 }
 
 fn check_kind(

@@ -73,11 +73,7 @@ impl Evaluation<'_> {
         };
         if allowed {
             let policies = self.deciding(allow, &allow_value);
-            return Verdict {
-                policies,
-                effects,
-                ..Verdict::of(Outcome::Allow, Reason::Allowed)
-            };
+            return Verdict { policies, effects, ..Verdict::of(Outcome::Allow, Reason::Allowed) };
         }
         Verdict { effects, ..Verdict::of(Outcome::Deny, Reason::NotAllowed) }
     }
@@ -113,7 +109,12 @@ impl Evaluation<'_> {
         let found = self.search(rule, value);
         load::set_time_limit(&mut self.engine, TIME_LIMIT);
         if found.is_empty() {
-            return rule.definitions.first().map(|first| first.policy.clone()).into_iter().collect();
+            return rule
+                .definitions
+                .first()
+                .map(|first| first.policy.clone())
+                .into_iter()
+                .collect();
         }
         found
     }

@@ -88,10 +88,13 @@ fn of_source(source: &Source, keys: &Keys) -> Value {
     object([
         (&keys.address, of_address(source.address, keys)),
         (&keys.certificate, of_certificate(source.certificate.as_ref(), keys)),
-        (&keys.jwt, match &source.jwt {
-            Some(jwt) => Value::from(serde_json::Value::Object(jwt.claims.clone())),
-            None => Value::Null,
-        }),
+        (
+            &keys.jwt,
+            match &source.jwt {
+                Some(jwt) => Value::from(serde_json::Value::Object(jwt.claims.clone())),
+                None => Value::Null,
+            },
+        ),
         (&keys.path, text(id.map(SpiffeId::path))),
         (&keys.segments, id.map_or(Value::Null, |id| strings(id.segments()))),
         (&keys.spiffe_id, text(id.map(SpiffeId::as_str))),

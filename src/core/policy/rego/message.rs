@@ -16,13 +16,8 @@ pub(super) struct Message {
 /// Reads `--> file:line:column`, the quoted source line and `error: text`; what has another form is
 /// the text itself.
 pub(super) fn parse(error: &str) -> Message {
-    let mut message = Message {
-        file: String::new(),
-        line: 0,
-        column: 0,
-        text: String::new(),
-        source: None,
-    };
+    let mut message =
+        Message { file: String::new(), line: 0, column: 0, text: String::new(), source: None };
     let mut texts: Vec<&str> = Vec::new();
     for line in error.lines() {
         let is_first = message.file.is_empty();
@@ -70,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_drawn_error_becomes_place_source_and_text() {
-        let error = "\n--> a/b.rego:3:7\n  |\n3 | x := )\n  |       ^\nerror: expecting expression.";
+        let error =
+            "\n--> a/b.rego:3:7\n  |\n3 | x := )\n  |       ^\nerror: expecting expression.";
         let expected = Message {
             file: "a/b.rego".to_owned(),
             line: 3,

@@ -249,7 +249,9 @@ mod tests {
 
     #[test]
     fn deny_is_a_boolean_or_a_set() {
-        let set = |items: Vec<Value>| Value::from(items.into_iter().collect::<std::collections::BTreeSet<_>>());
+        let set = |items: Vec<Value>| {
+            Value::from(items.into_iter().collect::<std::collections::BTreeSet<_>>())
+        };
         assert_eq!(forbids(&Value::Undefined), Ok(false));
         assert_eq!(forbids(&Value::from(true)), Ok(true));
         assert_eq!(forbids(&Value::from(false)), Ok(false));

@@ -276,9 +276,6 @@ mod tests {
         check(&"x".repeat(1024), "");
         check(&"x ".repeat(513), "a.rego:1:1025: error: the line is longer than 1024 columns");
         check("x\0y", "a.rego:1:2: error: the control character `\\0` may not stand here");
-        check(
-            &"\n".repeat(20_000),
-            "a.rego:20001:1: error: the file has more than 20000 lines",
-        );
+        check(&"\n".repeat(20_000), "a.rego:20001:1: error: the file has more than 20000 lines");
     }
 }

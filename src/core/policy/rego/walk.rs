@@ -10,14 +10,20 @@ use regorus::unstable::{
 
 use super::paths::{Static, static_part};
 
+/// A rule's own frames take more of the stack than an expression's.
+const RULE_DEPTH: usize = 2;
+
 /// What one rule definition depends on.
 #[derive(Default)]
 pub(super) struct Uses {
     /// References that are no local variables.
     pub(super) references: Vec<Static>,
     pub(super) calls: Vec<Call>,
-    /// The deepest nesting, a query's statements counted each: how much stack evaluating it takes.
+    /// The deepest nesting: how much stack evaluating it takes. Every loop of a query counts, as the
+    /// statements behind it are evaluated inside it.
     pub(super) depth: usize,
+    /// What may loop, seen so far: `some … in`, an index that is no literal, `walk`.
+    loops: usize,
     /// Names declared in the queries around the current expression, the innermost last.
     locals: Vec<BTreeSet<String>>,
 }
@@ -70,16 +76,19 @@ impl Uses {
             }
             self.locals.pop();
         }
-        depth + 1
+        depth + RULE_DEPTH
     }
 
     /// The names that the query declares are in scope already.
     fn statements(&mut self, query: &Query) -> usize {
         let mut depth = 0;
+        let before = self.loops;
         for statement in &query.stmts {
             depth = depth.max(self.statement(statement));
         }
-        depth + query.stmts.len()
+        let loops = self.loops - before;
+        self.loops = before;
+        depth + loops
     }
 
     fn query(&mut self, query: &Query, terms: &[&Ref<Expr>]) -> usize {
@@ -96,6 +105,7 @@ impl Uses {
         let mut depth = match &statement.literal {
             Literal::SomeVars { .. } => 1,
             Literal::SomeIn { key, value, collection, .. } => {
+                self.loops += 1;
                 self.all(key.iter().chain([value, collection]))
             }
             Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
@@ -147,7 +157,7 @@ impl Uses {
                 self.query(query, &[term])
             }
             Expr::ObjectCompr { key, value, query, .. } => self.query(query, &[key, value]),
-            Expr::Call { fcn, params, span, .. } => self.call(fcn, params, span),
+            Expr::Call { fcn, params, .. } => self.call(fcn, params),
             Expr::UnaryExpr { expr, .. } => self.expr(expr),
             Expr::BinExpr { lhs, rhs, .. }
             | Expr::BoolExpr { lhs, rhs, .. }
@@ -160,11 +170,13 @@ impl Uses {
         depth + 1
     }
 
-    fn call(&mut self, callee: &Expr, arguments: &[Ref<Expr>], span: &Span) -> usize {
+    fn call(&mut self, callee: &Expr, arguments: &[Ref<Expr>]) -> usize {
         // No local variable can be called: the name is never shadowed.
         if let Some(name) = static_part(callee) {
+            self.loops += usize::from(name.root == "walk");
             let arguments = arguments.to_vec();
-            self.calls.push(Call { name, arguments, span: span.clone(), is_replacement: false });
+            let span = start_of(callee).clone();
+            self.calls.push(Call { name, arguments, span, is_replacement: false });
         }
         self.indices(callee).max(self.all(arguments))
     }
@@ -177,6 +189,11 @@ impl Uses {
             if let Expr::RefDot { refr, .. } = expr {
                 expr = refr;
             } else if let Expr::RefBrack { refr, index, .. } = expr {
+                let is_literal = matches!(
+                    &**index,
+                    Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. }
+                );
+                self.loops += usize::from(!is_literal);
                 depth = depth.max(self.expr(index));
                 expr = refr;
             } else if let Expr::Var { .. } = expr {
@@ -190,6 +207,15 @@ impl Uses {
     fn is_local(&self, name: &str) -> bool {
         self.locals.iter().any(|scope| scope.contains(name))
     }
+}
+
+/// The span of a reference is that of its last part; people look for its first.
+fn start_of(expr: &Expr) -> &Span {
+    let mut expr = expr;
+    while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = expr {
+        expr = refr;
+    }
+    expr.span()
 }
 
 fn value_of(assign: &RuleAssign) -> &Ref<Expr> {
