@@ -12,6 +12,7 @@ mod authority;
 mod domain;
 mod entry;
 mod jwt;
+mod sample;
 mod server;
 mod socket;
 mod workload_api;
@@ -21,6 +22,7 @@ mod tests;
 pub use authority::{Authority, AuthorityError, Issued};
 pub use entry::{Entry, EntryError, Selector};
 pub use jwt::JwtAuthority;
+pub use sample::SampleService;
 pub use socket::{Access, SocketError};
 pub use workload_api::{DEFAULT_TTL, Fault, Settings, StartError, WorkloadApi};
 

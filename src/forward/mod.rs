@@ -106,7 +106,7 @@ fn upstream_request(
     body: RequestBody,
 ) -> Option<http::Request<RequestBody>> {
     let Head { method, scheme: _, host, target, mut headers, protocol: _, upgrade } = head;
-    headers.insert(DECISION_ID_HEADER, receipt.header_value());
+    headers.insert(DECISION_ID_HEADER, HeaderValue::from_bytes(receipt.id().as_bytes()).ok()?);
     if let Some(caller) = caller {
         headers.insert(SPIFFE_ID_HEADER, caller.clone());
     }

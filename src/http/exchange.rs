@@ -108,21 +108,21 @@ impl Drop for Exchange {
         if !self.complete && self.failure.is_none() {
             self.failure = Some("caller.broke_off");
         }
-        let is_due = self.notable || self.failure.is_some() || duration > LONG || log.ends_all();
+        let is_due = self.notable || self.failure.is_some() || duration > LONG || log.end_records();
         if !is_due {
             return;
         }
-        log.end(&End {
-            receipt: &self.receipt,
+        let end = End {
             status: self.status,
+            response_bytes: self.response_bytes,
             request_bytes: self
                 .request
                 .as_ref()
                 .map_or(self.tunnel_bytes, |progress| progress.bytes()),
-            response_bytes: self.response_bytes,
             tries: self.tries,
             duration,
-            failure: self.failure,
-        });
+            flags: self.failure.into_iter().collect(),
+        };
+        log.end(&self.receipt, &end);
     }
 }

@@ -21,8 +21,8 @@ use crate::audit::{Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
-use crate::store::Active;
-use crate::telemetry::ListenerMetrics;
+use crate::store::Store;
+use crate::telemetry::{ListenerMetrics, Metrics};
 
 mod body;
 mod exchange;
@@ -31,7 +31,7 @@ mod serve;
 mod tunnel;
 
 pub use body::ReplyBody;
-pub use serve::serve;
+pub use serve::{HeadLimits, serve};
 
 use exchange::Exchange;
 use reply::{Answer, Dialect};
@@ -43,10 +43,11 @@ pub struct Gate {
     pub mode: Enforcement,
     /// Swapped whole by a reload.
     pub routes: ArcSwap<Routes>,
-    pub policy: Active,
+    pub policy: Store,
     pub log: Log,
     pub clock: Clock,
     pub metrics: ListenerMetrics,
+    pub process_metrics: Arc<Metrics>,
 }
 
 /// One connection whose peer is proven.
@@ -88,14 +89,14 @@ pub(crate) async fn handle(
     let head = match Head::canonical(parts, Scheme::Https) {
         Ok(head) => head,
         Err(refusal) => {
-            refuse(connection, refusal.reason());
+            refuse(connection, &id, refusal.reason());
             return reply::answer(Answer::BadRequest, dialect, &id, None);
         }
     };
     let mut decided = match ask_policy(connection, head) {
         Ok(decided) => decided,
         Err((answer, reason)) => {
-            refuse(connection, reason);
+            refuse(connection, &id, reason);
             return reply::answer(answer, dialect, &id, None);
         }
     };
@@ -136,7 +137,7 @@ impl Arrival {
 /// Takes the facts, finds the route and decides, under one revision from beginning to end.
 fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &'static str)> {
     let gate = &connection.gate;
-    let bundle = gate.policy.bundle().ok_or((Answer::Unavailable, "policy.none"))?;
+    let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
     let routes = gate.routes.load();
     let route = routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
     let access = AccessRequest {
@@ -150,7 +151,7 @@ fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &
     };
     let began = Instant::now();
     let decision = decide(&bundle, &access);
-    gate.metrics.decided(&decision, route.index, began.elapsed());
+    gate.metrics.decided(decision.outcome, decision.reason, began.elapsed());
     Ok(Decided { access, upstream: Arc::clone(&route.upstream), bundle, decision })
 }
 
@@ -168,13 +169,16 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
 }
 
 /// Counts a request that never became a decision (invariant 7).
-fn refuse(connection: &Connection, reason: &'static str) {
-    connection.gate.metrics.refused(reason);
+fn refuse(connection: &Connection, id: &DecisionId, reason: &'static str) {
+    let ConnectionFacts { source, .. } = &*connection.facts;
+    connection.gate.process_metrics.refused(reason);
     connection.gate.log.refused(Refusal {
         stage: "http",
         reason,
-        source: connection.facts.source.address.ip(),
-        claimed: None,
+        source: source.address.ip(),
+        claimed: source.spiffe_id.as_ref().map(ToString::to_string),
+        id: Some(*id),
+        detail: None,
     });
 }
 

@@ -138,7 +138,7 @@ fn plain(answer: Answer, id: &DecisionId, effects: Option<&Effects>) -> Response
 
 pub(super) fn id_value(id: &DecisionId) -> HeaderValue {
     // A UUID's text is ASCII; the fallback cannot be reached and names nothing.
-    HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    HeaderValue::from_bytes(id.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 /// The head that is forwarded after an allowing policy changed it: what it removes, then what it adds.

@@ -25,6 +25,15 @@ const H2_LOCAL_RESETS: usize = 100;
 const H1_MIN_BUFFER: usize = 8 << 10;
 const H1_MAX_HEADERS: usize = 100;
 
+/// What one connection may send at once.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// Bytes of one request head.
+    pub header_bytes: u32,
+    /// HTTP/2 streams of one connection.
+    pub streams: u32,
+}
+
 /// Serves requests until the peer leaves, an error ends the connection, or an order does.
 ///
 /// # Errors
@@ -32,7 +41,7 @@ const H1_MAX_HEADERS: usize = 100;
 pub async fn serve<S>(
     stream: S,
     is_h2: bool,
-    limits: &crate::listen::Limits,
+    limits: HeadLimits,
     connection: Arc<Connection>,
 ) -> Result<(), hyper::Error>
 where

@@ -31,7 +31,7 @@ pub(super) fn or_stream(
     effects: &Effects,
 ) -> Response<ReplyBody> {
     let Forwarded { mut response, lease, tries } = forwarded;
-    let id = exchange.receipt().header_value();
+    let id = reply::id_value(exchange.receipt().id());
     exchange.answered(response.status(), tries);
     match caller.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
         Some(caller) => {

@@ -8,14 +8,16 @@ use std::time::Duration;
 use ::http::header::HeaderValue;
 use arc_swap::ArcSwapOption;
 use portreeve_core::request::{ConnectionFacts, Destination};
+use portreeve_core::spiffe::SpiffeId;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use super::Settings;
 use crate::audit::Refusal;
 use crate::connections::{IdleLimits, Registry};
-use crate::http::{Connection, Gate, serve};
+use crate::http::{Connection, Gate, HeadLimits, serve};
 use crate::tls::{self, Peer, ServerTls};
 
 /// Connections that the kernel completes for us while we are busy.
@@ -90,14 +92,22 @@ impl Bound {
             let (stream, source) = accepted;
             tokio::spawn(async move {
                 // The handshake's future is large and short-lived: it has a place of its own.
-                if let Some((stream, peer)) =
+                if let Some(proven) =
                     Box::pin(handshake(&serving, &handshakes, stream, source)).await
                 {
-                    converse(&serving, stream, peer, source, place).await;
+                    converse(&serving, proven, source, place).await;
                 }
             });
         }
     }
+}
+
+/// A connection whose two ends have proven who they are.
+struct Proven {
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    /// The identity that we presented.
+    local: SpiffeId,
 }
 
 /// The next connection; errors of the listener are waited out, not fatal.
@@ -125,32 +135,40 @@ async fn handshake(
     handshakes: &Semaphore,
     stream: TcpStream,
     source: SocketAddr,
-) -> Option<(tls::ServerStream<TcpStream>, Peer)> {
+) -> Option<Proven> {
     let limit = serving.settings.limits.handshake_timeout;
-    let shaken = timeout(limit, async {
+    let shaking = async {
         let _place = handshakes.acquire().await.ok()?;
         let Some(tls) = serving.tls.load_full() else {
-            return Some(Err(tls::Refused::without_peer("identity.unavailable")));
+            let text = "there is no valid SVID of our own";
+            return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
         };
         let _ = stream.set_nodelay(true);
-        Some(tls::accept(stream, &tls).await)
-    });
-    let refused = match shaken.await {
-        Ok(Some(Ok(accepted))) => {
-            serving.gate.metrics.handshake_succeeded();
-            return Some(accepted);
+        let local = tls.id().clone();
+        let accepted = tls::accept(stream, &tls).await;
+        Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
+    };
+    let refused = match timeout(limit, shaking).await {
+        Ok(Some(Ok(proven))) => {
+            serving.gate.process_metrics.handshake("ok", "");
+            return Some(proven);
         }
         Ok(Some(Err(refused))) => refused,
         Ok(None) => return None,
-        Err(_) => tls::Refused::without_peer("tls.timeout"),
+        Err(_) => {
+            let text = format!("the handshake took longer than {limit:?}");
+            tls::Refused::before_hello("tls.timeout", text)
+        }
     };
     tracing::info!(source.address = %source, "refused a connection: {refused}");
-    serving.gate.metrics.handshake_refused(refused.reason);
+    serving.gate.process_metrics.handshake("refused", refused.reason);
     serving.gate.log.refused(Refusal {
         stage: "tls",
         reason: refused.reason,
         source: source.ip(),
-        claimed: refused.claimed_id(),
+        claimed: refused.claimed.and_then(|claimed| claimed.id),
+        id: None,
+        detail: Some(refused.text),
     });
     None
 }
@@ -158,22 +176,22 @@ async fn handshake(
 /// Serves a proven peer until the connection ends.
 async fn converse(
     serving: &Serving,
-    stream: tls::ServerStream<TcpStream>,
-    peer: Peer,
+    proven: Proven,
     source: SocketAddr,
     _place: OwnedSemaphorePermit,
 ) {
+    let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
-    let idle =
-        IdleLimits { first_head: limits.header_timeout, between: limits.idle_timeout };
+    let idle = IdleLimits { first_head: limits.header_timeout, between: limits.idle_timeout };
     let registration = serving.registry.register(idle);
     let local = stream.get_ref().0.local_addr().unwrap_or(serving.settings.address);
     let destination = Destination {
-        spiffe_id: Some(peer.local_id.clone()),
+        spiffe_id: Some(local_id),
         service: Arc::clone(&serving.service),
         address: local,
     };
-    let is_h2 = peer.tls.alpn.as_deref() == Some("h2");
+    let head_limits = HeadLimits { header_bytes: limits.header_bytes, streams: limits.streams };
+    let is_h2 = peer.speaks_http2();
     let caller = HeaderValue::from_str(peer.id.as_str()).ok();
     let facts = ConnectionFacts::new(peer.source(source), destination, Some(peer.tls.clone()));
     let connection = Connection {
@@ -182,9 +200,10 @@ async fn converse(
         caller,
         registration,
     };
-    let open = serving.gate.metrics.opened();
-    if let Err(error) = serve(stream, is_h2, limits, Arc::new(connection)).await {
+    let open = serving.gate.process_metrics.connections(ConnectionState::Open);
+    open.inc();
+    if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
     }
-    drop(open);
+    open.dec();
 }

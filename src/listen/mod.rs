@@ -11,6 +11,10 @@ use portreeve_core::request::Enforcement;
 
 use crate::forward;
 
+mod accept;
+
+pub use accept::{Bound, Serving, bind};
+
 /// One inbound HTTP listener with mTLS.
 #[derive(Clone, Debug)]
 pub struct Settings {

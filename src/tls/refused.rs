@@ -33,6 +33,12 @@ impl Refused {
         Self { reason, text: text.into(), claimed: None, alert: None }
     }
 
+    /// A connection that ends before a handshake could say anything of the peer.
+    #[must_use]
+    pub fn before_hello(reason: &'static str, text: impl Into<String>) -> Self {
+        Self::new(reason, text)
+    }
+
     /// Our own SVID is no longer valid, so no handshake is started.
     pub(super) fn own_svid_expired(at: portreeve_core::Timestamp) -> Self {
         Self::new("identity.expired", format!("our own SVID expired at {at}"))
