@@ -10,7 +10,8 @@ use ::http::header::HeaderValue;
 use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
-use portreeve_core::policy::{Bundle, Decision, Ground, Outcome, decide};
+use hyper::upgrade::OnUpgrade;
+use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit, decide};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
@@ -42,12 +43,18 @@ pub struct Gate {
     pub listener: Arc<str>,
     pub mode: Enforcement,
     /// Swapped whole by a reload.
-    pub routes: ArcSwap<Routes>,
+    pub routing: ArcSwap<Routing>,
     pub policy: Store,
     pub log: Log,
     pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+/// The routes of a listener with the metrics that are counted by them.
+#[derive(Debug)]
+pub struct Routing {
+    pub routes: Routes,
     pub metrics: ListenerMetrics,
-    pub process_metrics: Arc<Metrics>,
 }
 
 /// One connection whose peer is proven.
@@ -63,6 +70,9 @@ pub struct Connection {
 /// A request that policy was asked about, with what it decided and the revision that did.
 struct Decided {
     access: AccessRequest,
+    routing: Arc<Routing>,
+    /// Of the route, for its metrics.
+    route: usize,
     upstream: Arc<Upstream>,
     bundle: Arc<Bundle>,
     decision: Decision,
@@ -82,42 +92,59 @@ pub(crate) async fn handle(
     mut request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let arrival = Arrival::new(connection, &request);
-    let (id, dialect) = (arrival.id, arrival.dialect);
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
     let head = match Head::canonical(parts, Scheme::Https) {
         Ok(head) => head,
-        Err(refusal) => {
-            refuse(connection, &id, refusal.reason());
-            return reply::answer(Answer::BadRequest, dialect, &id, None);
-        }
+        Err(refusal) => return refuse(connection, &arrival, Answer::BadRequest, refusal.reason()),
     };
     let mut decided = match ask_policy(connection, head) {
         Ok(decided) => decided,
-        Err((answer, reason)) => {
-            refuse(connection, &id, reason);
-            return reply::answer(answer, dialect, &id, None);
-        }
+        Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
     };
-    let Some(receipt) = record(connection, &id, &decided).await else {
-        return reply::answer(Answer::Unavailable, dialect, &id, None);
+    let Some(receipt) = record(connection, &arrival.id, &decided).await else {
+        return decided.counted(arrival.answer(Answer::Unavailable, None));
     };
     let Some(permit) = decided.decision.take_permit() else {
-        return refused(&decided.decision, dialect, &id);
+        return decided.counted(not_permitted(&decided.decision, &arrival));
     };
 
+    let (routing, route) = (Arc::clone(&decided.routing), decided.route);
+    let response = exchange(connection, arrival, decided, permit, receipt, body, caller_upgrade);
+    let response = response.await;
+    routing.metrics.answered(Some(route), response.status());
+    response
+}
+
+/// Forwards a permitted request whose record was accepted, and joins the response to its end.
+async fn exchange(
+    connection: &Arc<Connection>,
+    arrival: Arrival,
+    decided: Decided,
+    permit: Permit,
+    receipt: Receipt,
+    body: Incoming,
+    caller_upgrade: Option<OnUpgrade>,
+) -> Response<ReplyBody> {
+    let (id, dialect) = (arrival.id, arrival.dialect);
+    let Decided { access, upstream, decision, .. } = decided;
     let is_notable = matches!(permit.ground(), Ground::Shadow { .. });
     let (body, progress) = RequestBody::new(body);
     let exchange = Exchange::begin(connection, arrival, receipt, progress, is_notable);
-    let effects = std::mem::take(&mut decided.decision.effects);
-    let head = reply::change_request(decided.access.head, &effects);
+    let head = reply::change_request(access.head, &decision.effects);
     let caller = connection.caller.as_ref();
-    let sent =
-        forward::forward(permit, exchange.receipt(), &decided.upstream, head, caller, body).await;
+    let sent = forward::forward(permit, exchange.receipt(), &upstream, head, caller, body).await;
     match sent {
-        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
+        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &decision.effects),
         Err(error) => upstream_failed(exchange, &error, dialect, &id),
+    }
+}
+
+impl Decided {
+    fn counted(&self, response: Response<ReplyBody>) -> Response<ReplyBody> {
+        self.routing.metrics.answered(Some(self.route), response.status());
+        response
     }
 }
 
@@ -132,14 +159,18 @@ impl Arrival {
             in_flight: connection.registration.slot().begin(),
         }
     }
+
+    fn answer(&self, answer: Answer, effects: Option<&Effects>) -> Response<ReplyBody> {
+        reply::answer(answer, self.dialect, &self.id, effects)
+    }
 }
 
 /// Takes the facts, finds the route and decides, under one revision from beginning to end.
 fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &'static str)> {
     let gate = &connection.gate;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
-    let routes = gate.routes.load();
-    let route = routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
+    let routing = gate.routing.load_full();
+    let route = routing.routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
     let access = AccessRequest {
         time: gate.clock.now(),
         direction: Direction::Inbound,
@@ -151,8 +182,9 @@ fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &
     };
     let began = Instant::now();
     let decision = decide(&bundle, &access);
-    gate.metrics.decided(decision.outcome, decision.reason, began.elapsed());
-    Ok(Decided { access, upstream: Arc::clone(&route.upstream), bundle, decision })
+    routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
+    let (index, upstream) = (route.index, Arc::clone(&route.upstream));
+    Ok(Decided { access, routing, route: index, upstream, bundle, decision })
 }
 
 /// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.
@@ -168,25 +200,34 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
     }
 }
 
-/// Counts a request that never became a decision (invariant 7).
-fn refuse(connection: &Connection, id: &DecisionId, reason: &'static str) {
-    let ConnectionFacts { source, .. } = &*connection.facts;
-    connection.gate.process_metrics.refused(reason);
-    connection.gate.log.refused(Refusal {
+/// Answers and counts a request that never became a decision (invariant 7).
+fn refuse(
+    connection: &Connection,
+    arrival: &Arrival,
+    answer: Answer,
+    reason: &'static str,
+) -> Response<ReplyBody> {
+    let gate = &connection.gate;
+    let source = &connection.facts.source;
+    let response = arrival.answer(answer, None);
+    gate.metrics.refused(reason);
+    gate.routing.load().metrics.answered(None, response.status());
+    gate.log.refused(Refusal {
         stage: "http",
         reason,
         source: source.address.ip(),
         claimed: source.spiffe_id.as_ref().map(ToString::to_string),
-        id: Some(*id),
+        id: Some(arrival.id),
         detail: None,
     });
+    response
 }
 
 /// The answer to a request that policy did not permit.
-fn refused(decision: &Decision, dialect: Dialect, id: &DecisionId) -> Response<ReplyBody> {
+fn not_permitted(decision: &Decision, arrival: &Arrival) -> Response<ReplyBody> {
     match decision.outcome {
-        Outcome::Deny => reply::answer(Answer::Denied, dialect, id, Some(&decision.effects)),
-        Outcome::Error | Outcome::Allow => reply::answer(Answer::Unavailable, dialect, id, None),
+        Outcome::Deny => arrival.answer(Answer::Denied, Some(&decision.effects)),
+        Outcome::Error | Outcome::Allow => arrival.answer(Answer::Unavailable, None),
     }
 }
 
@@ -197,10 +238,22 @@ fn upstream_failed(
     id: &DecisionId,
 ) -> Response<ReplyBody> {
     exchange.failed(error.reason());
-    tracing::debug!(error = %crate::telemetry::chain(error), "a permitted request failed upstream");
+    tracing::debug!(error = %chain(error), "a permitted request failed upstream");
     let answer = match error {
         ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
         _ => Answer::BadGateway,
     };
     reply::answer(answer, dialect, id, None)
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

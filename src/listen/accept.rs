@@ -18,6 +18,7 @@ use super::Settings;
 use crate::audit::Refusal;
 use crate::connections::{IdleLimits, Registry};
 use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::telemetry::ConnectionState;
 use crate::tls::{self, Peer, ServerTls};
 
 /// Connections that the kernel completes for us while we are busy.
@@ -150,7 +151,7 @@ async fn handshake(
     };
     let refused = match timeout(limit, shaking).await {
         Ok(Some(Ok(proven))) => {
-            serving.gate.process_metrics.handshake("ok", "");
+            serving.gate.metrics.handshake("ok", "");
             return Some(proven);
         }
         Ok(Some(Err(refused))) => refused,
@@ -161,7 +162,7 @@ async fn handshake(
         }
     };
     tracing::info!(source.address = %source, "refused a connection: {refused}");
-    serving.gate.process_metrics.handshake("refused", refused.reason);
+    serving.gate.metrics.handshake("refused", refused.reason);
     serving.gate.log.refused(Refusal {
         stage: "tls",
         reason: refused.reason,
@@ -200,7 +201,7 @@ async fn converse(
         caller,
         registration,
     };
-    let open = serving.gate.process_metrics.connections(ConnectionState::Open);
+    let open = serving.gate.metrics.connections(ConnectionState::Serving);
     open.inc();
     if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &["admin", "audit", "forward", "identity", "listen", "store", "telemetry"]),
-    ("listen", &["audit", "connections", "forward", "http", "tls"]),
+    ("listen", &["audit", "connections", "forward", "http", "telemetry", "tls"]),
     ("tls", &["clock", "identity"]),
     ("identity", &["clock"]),
     ("connections", &[]),
