@@ -199,11 +199,6 @@ impl WorkloadApi {
         self.domain.send_modify(|domain| domain.fault = fault);
     }
 
-    /// Sends every open stream the present state again.
-    pub fn resend(&self) {
-        self.domain.send_modify(|_| {});
-    }
-
     /// Ends every open stream with `Unavailable`.
     pub fn drop_streams(&self) {
         self.domain.send_modify(|domain| domain.streams += 1);
