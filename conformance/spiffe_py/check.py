@@ -26,10 +26,10 @@ def x509_svid_chains_to_its_bundle(ours, _):
 
 def x509_source_follows_a_rotation(ours, _):
     with X509Source(socket_path=ours, timeout_in_seconds=TIMEOUT_S) as source:
-        first = source.svid.leaf.serial_number
+        first = source.get_x509_context().default_svid.leaf.serial_number
         rotated = threading.Event()
         source.subscribe_for_updates(
-            lambda: source.svid.leaf.serial_number != first and rotated.set()
+            lambda: source.get_x509_context().default_svid.leaf.serial_number != first and rotated.set()
         )
         assert rotated.wait(ROTATION_TIMEOUT_S), "no rotation"
 
