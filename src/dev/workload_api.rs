@@ -40,14 +40,14 @@ pub struct Settings {
 /// Why the server does not start, or refuses new entries.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the authority does not work")]
+    #[error("failed to make the authority")]
     Authority {
         #[from]
         source: AuthorityError,
     },
     #[error("the socket cannot be bound")]
     Socket { source: SocketError },
-    #[error("an entry is refused")]
+    #[error("the entries are refused")]
     Entry { source: EntryError },
     #[error("{count} entries are more than {MAX_ENTRIES}")]
     ManyEntries { count: usize },
