@@ -50,6 +50,7 @@ struct SvidReport {
 struct CertificateReport {
     subject: String,
     issuer: String,
+    /// Lower-case hex without separators.
     serial: String,
 }
 
@@ -99,7 +100,7 @@ fn describe(svid: &Svid, hint: Option<String>) -> anyhow::Result<SvidReport> {
         Ok(CertificateReport {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
-            serial: certificate.raw_serial_as_string(),
+            serial: certificate.raw_serial_as_string().replace(':', ""),
         })
     });
     Ok(SvidReport {
@@ -130,8 +131,8 @@ fn print(report: &Report, format: Format, out: &mut impl Write) -> anyhow::Resul
     }
     writeln!(out, "trusted domains")?;
     for (trust_domain, roots) in &report.bundles {
-        let nobody = if *roots == 0 { ": nobody of it is trusted" } else { "" };
-        writeln!(out, "  {trust_domain}  {roots} root certificates{nobody}")?;
+        let nobody = if *roots == 0 { " (nobody of it is trusted)" } else { "" };
+        writeln!(out, "  {trust_domain}  root certificates: {roots}{nobody}")?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use portreeve_core::spiffe::TrustDomain;
 
 mod answers;
 mod authority;
+mod authority_header;
 mod domain;
 mod entry;
 mod jwt;

@@ -17,6 +17,7 @@ use tonic::server::Grpc;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
+use super::authority_header::Rewritten;
 use super::domain::Domain;
 use crate::identity::proto::{self, JwtSvidRequest, ValidateJwtSvidRequest};
 
@@ -63,7 +64,7 @@ async fn connection(stream: UnixStream, domain: watch::Receiver<Domain>) {
     });
     let served = http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .serve_connection(TokioIo::new(stream), calls)
+        .serve_connection(TokioIo::new(Rewritten::new(stream)), calls)
         .await;
     if let Err(error) = served {
         tracing::debug!(uid, %error, "Workload API connection broke");

@@ -40,14 +40,14 @@ pub struct Settings {
 /// Why the server does not start, or refuses new entries.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the authority does not work")]
+    #[error("failed to make the authority")]
     Authority {
         #[from]
         source: AuthorityError,
     },
     #[error("the socket cannot be bound")]
     Socket { source: SocketError },
-    #[error("an entry is refused")]
+    #[error("the entries are refused")]
     Entry { source: EntryError },
     #[error("{count} entries are more than {MAX_ENTRIES}")]
     ManyEntries { count: usize },
@@ -197,11 +197,6 @@ impl WorkloadApi {
 
     pub fn set_fault(&self, fault: Fault) {
         self.domain.send_modify(|domain| domain.fault = fault);
-    }
-
-    /// Sends every open stream the present state again.
-    pub fn resend(&self) {
-        self.domain.send_modify(|_| {});
     }
 
     /// Ends every open stream with `Unavailable`.

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 pub mod endpoint;
 mod failure;
 pub(crate) mod proto;
+mod publish;
 mod svid;
 pub(crate) mod update;
 pub mod workload_api;

@@ -4,7 +4,6 @@
 //! `PermissionDenied`, or an update without the SVID that is picked, takes it back at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -19,7 +18,8 @@ use tonic::metadata::MetadataValue;
 use tonic_prost::ProstCodec;
 
 use super::proto::{self, X509SvidRequest, X509SvidResponse};
-use super::{Failure, Identity, Pick, Settings, Snapshot, Source, State, Svid, update};
+use super::publish::Published;
+use super::{Failure, Identity, Settings, Source, State};
 use crate::clock::Clock;
 
 /// The bundles of thousands of federated trust domains fit; tonic's own limit of 4 MiB is too small
@@ -32,8 +32,6 @@ const MIN_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
 /// Waits differ by up to a quarter, so that workloads of one node do not return all at once.
 const JITTER: f64 = 0.25;
-/// So many SVIDs are named when the picked one is not among them.
-const MAX_NAMED_SVIDS: usize = 8;
 
 /// Starts the task that follows the source; it ends when the last [`Identity`] of it is dropped.
 #[must_use]
@@ -41,15 +39,8 @@ pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
     let Source::WorkloadApi { socket } = &settings.source;
     let reason = format!("the Workload API at `{}` has not answered yet", socket.display());
     let (state, receiver) = watch::channel(State::Waiting { reason });
-    let mut follower = Follower {
-        socket: socket.clone(),
-        pick: settings.pick.clone(),
-        clock: clock.clone(),
-        state,
-        sequence: 0,
-        answered: false,
-        last: None,
-    };
+    let published = Published::new(settings.pick.clone(), clock.clone(), state);
+    let mut follower = Follower { socket: socket.clone(), published, answered: false };
     tokio::spawn(async move { follower.run().await });
     Identity::new(receiver, clock)
 }
@@ -65,40 +56,37 @@ pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidRes
 
 struct Follower {
     socket: PathBuf,
-    pick: Option<Pick>,
-    clock: Clock,
-    state: watch::Sender<State>,
-    sequence: u64,
+    published: Published,
     /// Whether the present connection has given a message.
     answered: bool,
-    /// The message that the present snapshot was made of: the same again is no update.
-    last: Option<X509SvidResponse>,
 }
 
 impl Follower {
     async fn run(&mut self) {
         let mut backoff = MIN_BACKOFF;
         let mut logged = String::new();
-        let state = self.state.clone();
+        let unwatched = self.published.unwatched();
+        tokio::pin!(unwatched);
         loop {
             self.answered = false;
             let failure = tokio::select! {
                 failure = self.follow() => failure,
-                () = state.closed() => return,
+                () = &mut unwatched => return,
             };
+            if self.answered {
+                backoff = MIN_BACKOFF;
+                logged.clear();
+            }
             let words = failure.words();
             if words != logged {
                 tracing::warn!(reason = words, "no update from the Workload API");
                 logged.clone_from(&words);
             }
-            self.note(&failure, words);
-            if self.answered {
-                backoff = MIN_BACKOFF;
-            }
+            self.published.note(&failure, words);
             let wait = if failure.needs_a_person() { MAX_BACKOFF } else { backoff };
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(1.0 - JITTER * fastrand::f64())) => {}
-                () = state.closed() => return,
+                () = &mut unwatched => return,
             }
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
@@ -119,85 +107,17 @@ impl Follower {
         };
         loop {
             self.answered = true;
-            self.accept(message);
+            if let Err(source) = self.published.accept(message) {
+                let failure = Failure::Update { path: self.socket.clone(), source };
+                let words = failure.words();
+                tracing::warn!(reason = words, "update of the Workload API discarded");
+                self.published.note(&failure, words);
+            }
             message = match next(&self.socket, &mut stream).await {
                 Ok(message) => message,
                 Err(failure) => return failure,
             };
         }
-    }
-
-    /// Publishes what a message says. One that cannot be used is discarded, the stream goes on.
-    fn accept(&mut self, message: X509SvidResponse) {
-        let ready = matches!(*self.state.borrow(), State::Ready(_));
-        if ready && self.last.as_ref() == Some(&message) {
-            return;
-        }
-        let read = update::picked(&message, self.pick.as_ref()).and_then(|picked| {
-            let Some(own) = picked else { return Ok(None) };
-            let svid = update::read_svid(own)?;
-            let bundles = update::read_bundles(&message, own, &svid.id)?;
-            Ok(Some((svid, bundles)))
-        });
-        match read {
-            Ok(Some((svid, bundles))) => {
-                self.publish(svid, bundles);
-                self.last = Some(message);
-            }
-            Ok(None) => self.withdraw(not_offered(&message, self.pick.as_ref())),
-            Err(source) => {
-                let failure = Failure::Update { path: self.socket.clone(), source };
-                let words = failure.words();
-                tracing::warn!(reason = words, "update of the Workload API discarded");
-                self.note(&failure, words);
-            }
-        }
-    }
-
-    fn publish(&mut self, svid: Svid, bundles: update::Bundles) {
-        self.sequence += 1;
-        tracing::info!(
-            spiffe_id = %svid.id,
-            not_after = %svid.not_after,
-            trust_domains = bundles.len(),
-            update = self.sequence,
-            "SVID received"
-        );
-        let received = self.clock.now();
-        let snapshot = Snapshot { sequence: self.sequence, svid, bundles, received };
-        self.state.send_replace(State::Ready(Arc::new(snapshot)));
-    }
-
-    fn note(&mut self, failure: &Failure, words: String) {
-        if matches!(failure, Failure::Denied { .. }) {
-            return self.withdraw(words);
-        }
-        self.state.send_if_modified(|state| match state {
-            State::Waiting { reason } if *reason != words => {
-                *reason = words;
-                true
-            }
-            State::Waiting { .. } | State::Ready(_) | State::Withdrawn { .. } => false,
-        });
-    }
-
-    /// The source says that we have no identity: one that we had is gone at once.
-    fn withdraw(&mut self, words: String) {
-        self.last = None;
-        self.state.send_if_modified(|state| {
-            let (changed, new) = match state {
-                State::Ready(_) => {
-                    tracing::error!(reason = words, "our SVID was withdrawn");
-                    (true, State::Withdrawn { reason: words })
-                }
-                State::Withdrawn { reason } => {
-                    (*reason != words, State::Withdrawn { reason: words })
-                }
-                State::Waiting { reason } => (*reason != words, State::Waiting { reason: words }),
-            };
-            *state = new;
-            changed
-        });
     }
 }
 
@@ -238,19 +158,4 @@ async fn next(
 
 fn silent(socket: &Path, within: Duration) -> Failure {
     Failure::Silent { path: socket.to_owned(), seconds: within.as_secs() }
-}
-
-fn not_offered(message: &X509SvidResponse, pick: Option<&Pick>) -> String {
-    let wanted = match pick {
-        Some(Pick::Hint(hint)) => format!("hint `{hint}`"),
-        Some(Pick::SpiffeId(id)) => format!("ID `{id}`"),
-        None => String::from("any ID"),
-    };
-    let offered: Vec<String> = message
-        .svids
-        .iter()
-        .take(MAX_NAMED_SVIDS)
-        .map(|svid| format!("`{}` (hint `{}`)", svid.spiffe_id, svid.hint))
-        .collect();
-    format!("the Workload API issues no SVID with {wanted}, it issues {}", offered.join(", "))
 }

@@ -92,7 +92,7 @@ fn bad_leaves_can_be_made_for_tests() {
 #[test]
 fn no_debug_text_shows_a_key() {
     let issued = authority().issue(&id("spiffe://a.test/web"), TTL).unwrap();
-    let message = crate::identity::proto::X509Svid {
+    let message = identity::proto::X509Svid {
         x509_svid_key: b"secret".as_slice().into(),
         ..Default::default()
     };
