@@ -15,7 +15,7 @@ pub struct Refused {
     /// The same in words, on one line.
     pub text: String,
     /// What the refused certificate claims to be; nothing of it is proven.
-    pub claimed: Option<Claimed>,
+    pub claimed: Option<Box<Claimed>>,
     /// The alert that the peer was sent, by its name in RFC 8446 §6.
     pub alert: Option<&'static str>,
 }
@@ -54,7 +54,7 @@ impl Refused {
             return Self {
                 reason: refusal.error.reason(),
                 text: chain(&refusal.error),
-                claimed: Some(refusal.claimed.clone()),
+                claimed: Some(Box::new(refusal.claimed.clone())),
                 alert: Some(alert_name(refusal.error.alerting().into())),
             };
         }

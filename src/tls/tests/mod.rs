@@ -49,7 +49,7 @@ async fn dial(stream: DuplexStream, config: ClientConfig) -> io::Result<TlsStrea
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-/// Reads to the end; a connection that is dropped without close_notify has ended too.
+/// Reads to the end; a connection that is dropped without `close_notify` has ended too.
 async fn drain(stream: &mut TlsStream<DuplexStream>) -> io::Result<()> {
     match stream.read_to_end(&mut Vec::new()).await {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),

@@ -259,7 +259,7 @@ fn an_extension_stands_once() {
         p.custom_extensions = vec![extension(KEY_USAGE, true, DIGITAL_SIGNATURE)];
     });
     refuses("svid.duplicate_extension", |p| {
-        p.custom_extensions = vec![raw_uris(&[b"spiffe://x/y"])]
+        p.custom_extensions = vec![raw_uris(&[b"spiffe://x/y"])];
     });
     refuses("svid.malformed", |p| {
         let many = 0..u64::try_from(MAX_EXTENSIONS).unwrap();
