@@ -91,6 +91,11 @@ pub enum Event<'a> {
         quarantine: &'a str,
         bytes: u64,
     },
+    /// A closed file was deleted because enough newer ones are kept.
+    LogPruned {
+        file: &'a str,
+        from_seq: u64,
+    },
 }
 
 /// Records that are missing: never written, or written to a file that was taken away.
@@ -202,6 +207,10 @@ impl Scratch {
                 self.text(",\"quarantine\":", quarantine, MAX_WORD_BYTES);
                 self.number(",\"bytes\":", *bytes);
             }
+            Event::LogPruned { file, from_seq } => {
+                self.text(",\"file\":", file, MAX_WORD_BYTES);
+                self.number(",\"from_seq\":", *from_seq);
+            }
         }
         self.finish()
     }
@@ -263,6 +272,20 @@ impl Scratch {
     }
 }
 
+impl Refused {
+    /// An aggregate that counts nothing yet.
+    #[must_use]
+    pub fn empty(
+        stage: &'static str,
+        reason: &'static str,
+        source: String,
+        first: Timestamp,
+    ) -> Self {
+        let (claimed, ids) = (Vec::new(), Vec::new());
+        Self { stage, reason, source, count: 0, first, last: first, claimed, ids, detail: None }
+    }
+}
+
 impl Event<'_> {
     const fn words(&self) -> (&'static str, &'static str) {
         match self {
@@ -277,6 +300,7 @@ impl Event<'_> {
             Self::LogRotated { .. } => ("log", "rotate"),
             Self::LogGap(_) => ("log", "gap"),
             Self::LogRecovered { .. } => ("log", "recovered"),
+            Self::LogPruned { .. } => ("log", "pruned"),
         }
     }
 }
