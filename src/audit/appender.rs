@@ -88,7 +88,7 @@ impl Appender {
         };
         let next_seq = match &settings.target {
             Target::Stdout => {
-                let opened = std::io::stdout().as_fd().try_clone_to_owned();
+                let opened = io::stdout().as_fd().try_clone_to_owned();
                 let file = opened.map_err(|source| OpenError::Stdout { source })?.into();
                 let path = PathBuf::new();
                 appender.current = Some(Current { file, path, size: 0, first_seq: 1 });
@@ -189,6 +189,13 @@ impl Appender {
             pruned.push(Notice::Pruned { file: name_of(&file.path), first_seq });
         }
         Ok(pruned)
+    }
+
+    /// Gives file and lock up: another log may open the directory.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.current = None;
+        self.place = None;
     }
 
     fn must_rotate(&self, length: u64) -> bool {

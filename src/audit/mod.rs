@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub use health::{State, Status};
 pub use log::{Log, NotAccepted, OpenError, Receipt, decision_id, this_instance};
 pub use portreeve_core::record::{End, Event, Instance};
-pub use reader::{Follow, ReadError, find, last, read};
+pub use reader::{Follow, Lines, ReadError, find, last, read};
 pub use refusals::Refusal;
 
 /// Where records go and what accepting one means.

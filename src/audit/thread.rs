@@ -262,7 +262,7 @@ impl Inner {
         let _ = self.record(scratch, &Event::LogStopped);
         self.drain();
         let _ = self.sync();
-        lock(&self.appender).is_closed = true;
+        lock(&self.appender).close();
         let left = lock(&self.queue).take();
         for entry in left {
             self.lose(&NotAccepted::Closed);
