@@ -59,6 +59,22 @@ async fn a_broken_commit_keeps_the_active_bundle_and_is_reported_with_its_place(
 }
 
 #[tokio::test]
+async fn a_policy_nested_without_end_is_a_rejection_and_not_an_abort() {
+    let repo = Repo::with(&[("p.cedar", ALLOW)]);
+    let mut store = Running::start(&repo, "main").await;
+    let (_, first) = store.activated().await;
+    for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("if true then true else ", "")] {
+        let (open, close) = (open.repeat(200_000), close.repeat(200_000));
+        let policy = format!("permit(principal, action, resource) when {{ {open}true{close} }};");
+        repo.commit(&[("p.cedar", &policy)]);
+        store.store.refresh();
+        let (commit, stage, _) = store.rejected().await;
+        assert_eq!((commit, stage), (repo.head(), Stage::Check));
+        assert_eq!(store.active_commit(), first);
+    }
+}
+
+#[tokio::test]
 async fn a_force_push_is_followed() {
     let repo = Repo::with(&[("p.cedar", ALLOW)]);
     let root = repo.head();
@@ -437,10 +453,11 @@ impl Running {
 
     async fn event(&mut self) -> Event {
         let event = tokio::time::timeout(Duration::from_secs(60), self.events.recv()).await;
-        event.expect("an event comes in time").expect("the store runs")
+        event.unwrap().unwrap()
     }
 
     /// The commits before and after.
+    #[expect(clippy::panic, reason = "a panic is how a test fails")]
     async fn activated(&mut self) -> (Option<String>, String) {
         match self.event().await {
             Event::Activated { from, to, .. } => {
@@ -450,6 +467,7 @@ impl Running {
         }
     }
 
+    #[expect(clippy::panic, reason = "a panic is how a test fails")]
     async fn rejected(&mut self) -> (String, Stage, String) {
         match self.event().await {
             Event::Rejected { commit, stage, text, .. } => (commit, stage, text),
