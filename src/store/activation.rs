@@ -68,6 +68,7 @@ impl Task {
         let text = chain(&gone);
         self.shared.update(|status| {
             status.loader.state = LoaderState::Gone;
+            status.loader.process = None;
             status.loader.text = Some(text.clone());
         });
         self.send(Event::LoaderGone { text }).await;

@@ -36,13 +36,15 @@ pub(super) struct Refused {
 }
 
 enum Job {
-    Load {
-        place: Place,
-        revision: Revision,
-        pointer: Pointer,
-        reply: oneshot::Sender<Result<Arc<Bundle>, Refused>>,
-    },
+    Load(Box<Load>),
     Retire(Arc<Bundle>),
+}
+
+struct Load {
+    place: Place,
+    revision: Revision,
+    pointer: Pointer,
+    reply: oneshot::Sender<Result<Arc<Bundle>, Refused>>,
 }
 
 pub(super) fn start(directory: Arc<Directory>) -> io::Result<LoadThread> {
@@ -64,7 +66,7 @@ impl LoadThread {
     ) -> Result<Arc<Bundle>, Refused> {
         let (reply, answer) = oneshot::channel();
         let gone = || refused(Stage::Load, "the loading thread has ended".to_owned());
-        let job = Job::Load { place, revision, pointer, reply };
+        let job = Job::Load(Box::new(Load { place, revision, pointer, reply }));
         self.jobs.try_send(job).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
@@ -85,7 +87,8 @@ fn run(directory: &Directory, queue: &Receiver<Job>) {
             queue.recv_timeout(RETIRED_TICK)
         };
         match job {
-            Ok(Job::Load { place, revision, pointer, reply }) => {
+            Ok(Job::Load(job)) => {
+                let Load { place, revision, pointer, reply } = *job;
                 // A reply that nobody waits for drops its bundle here.
                 let _ = reply.send(load(directory, place, revision, &pointer));
             }

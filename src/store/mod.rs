@@ -106,7 +106,9 @@ impl Store {
         let shared = Arc::new(Shared::new(&source));
         shared.update(|status| {
             let sandbox = keeper.sandbox.clone();
-            status.loader = LoaderStatus { state: LoaderState::Ready, text: None, sandbox };
+            let process = keeper.id();
+            status.loader =
+                LoaderStatus { state: LoaderState::Ready, process, text: None, sandbox };
         });
         let loads = load_thread::start(Arc::clone(&directory)).map_err(StoreError::Thread)?;
         let (events, receiver) = mpsc::channel(EVENT_CAPACITY);

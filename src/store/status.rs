@@ -67,6 +67,8 @@ pub enum Stage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LoaderStatus {
     pub state: LoaderState,
+    /// Its process id, while it runs.
+    pub process: Option<u32>,
     pub text: Option<String>,
     pub sandbox: SandboxReport,
 }

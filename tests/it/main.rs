@@ -1,4 +1,4 @@
-//! The whole sidecar in process, on ephemeral ports, against the embedded trust domain.
+//! The one integration test binary.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod architecture;
+mod store;

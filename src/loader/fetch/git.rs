@@ -96,12 +96,7 @@ impl Git {
 
     /// Starts git in the mirror; whoever does not finish it leaves it to the worker's end.
     pub(super) fn start(&self, verb: &str, arguments: &[&str]) -> Result<Running, FetchError> {
-        let mut command = Command::new("git");
-        command.arg("--git-dir").arg(&self.mirror).args(self.configuration());
-        command.arg(verb).args(arguments);
-        self.environment(&mut command);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(FetchError::NoGit)?;
+        let mut child = self.command(verb, arguments).spawn().map_err(FetchError::NoGit)?;
         let pipes = child.stdin.take().zip(child.stdout.take()).zip(child.stderr.take());
         let Some(((stdin, stdout), mut stderr)) = pipes else {
             return Err(FetchError::Pipe(std::io::ErrorKind::BrokenPipe.into()));
@@ -118,6 +113,15 @@ impl Git {
             }
         });
         Ok(Running { stdin, stdout, child, complaint, verb: verb.to_owned() })
+    }
+
+    fn command(&self, verb: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&self.mirror).args(self.configuration());
+        command.arg(verb).args(arguments);
+        self.environment(&mut command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     fn environment(&self, command: &mut Command) {
@@ -219,4 +223,76 @@ fn read_token(file: &Path) -> Result<String, FetchError> {
         return Err(error(std::io::Error::other("it does not hold one line of text")));
     }
     Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_in_the_environment_and_in_no_argument() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, "s3cret\n").unwrap();
+        let git = git("https://git.example:8443/p.git", None, Some(file)).unwrap();
+        let command = git.command("fetch", &["--end-of-options", "https://git.example:8443/p.git"]);
+        let arguments: Vec<_> =
+            command.get_args().map(|argument| argument.to_str().unwrap()).collect();
+        assert!(!arguments.iter().any(|argument| argument.contains("s3cret")), "{arguments:?}");
+        let helper = "credential.https://git.example:8443.helper=!f()";
+        assert!(arguments.iter().any(|argument| argument.starts_with(helper)), "{arguments:?}");
+        let token = command.get_envs().find(|(name, _)| *name == TOKEN_VARIABLE);
+        assert_eq!(token.unwrap().1.unwrap(), "s3cret");
+    }
+
+    #[test]
+    fn a_token_is_given_to_https_alone() {
+        let missing = || Some(PathBuf::from("/nonexistent/token"));
+        assert!(git("file:///srv/p", None, missing()).unwrap().token.is_none());
+        assert!(matches!(
+            git("https://git.example/p", None, missing()),
+            Err(FetchError::Token { .. })
+        ));
+    }
+
+    #[test]
+    fn git_may_use_one_protocol_and_no_hooks() {
+        let git = git("file:///srv/p", None, None).unwrap();
+        let settings = git.configuration();
+        for wanted in ["protocol.allow=never", "protocol.file.allow=always"] {
+            assert!(settings.iter().any(|setting| setting == wanted), "{wanted}");
+        }
+        assert!(settings.iter().any(|setting| setting == "core.hooksPath=/dev/null"));
+        assert!(!settings.iter().any(|setting| setting == "protocol.ssh.allow=always"));
+    }
+
+    #[test]
+    fn ssh_needs_known_hosts_and_plain_paths() {
+        let url = "ssh://git@git.example/p";
+        assert!(matches!(git(url, None, None), Err(FetchError::KnownHosts)));
+        let ssh = git(url, Some("/etc/keys/known_hosts"), None).unwrap().ssh.unwrap();
+        assert!(ssh.contains("StrictHostKeyChecking=yes"), "{ssh}");
+        assert!(ssh.ends_with("UserKnownHostsFile=/etc/keys/known_hosts"), "{ssh}");
+        for path in ["known_hosts", "/a b", "/a;id", "/a'b", "/$HOME/a", "/a%h"] {
+            assert!(matches!(git(url, Some(path), None), Err(FetchError::Path { .. })), "{path}");
+        }
+    }
+
+    fn git(
+        url: &str,
+        known_hosts: Option<&str>,
+        token_file: Option<PathBuf>,
+    ) -> Result<Git, FetchError> {
+        let source = Source::Git {
+            url: url.to_owned(),
+            reference: "main".to_owned(),
+            subdir: String::new(),
+            known_hosts: known_hosts.map(PathBuf::from),
+            ssh_key: None,
+            token_file,
+        };
+        Git::new(&source, &Remote::parse(url).unwrap(), Path::new("/store"))
+    }
 }

@@ -219,14 +219,8 @@ fn look_up(
 }
 
 fn download(git: &Git, remote: &Remote, specification: &str) -> Result<(), FetchError> {
-    let mut arguments = vec![
-        "--quiet",
-        "--force",
-        "--no-tags",
-        "--no-recurse-submodules",
-        "--no-write-fetch-head",
-        "--update-shallow",
-    ];
+    let mut arguments =
+        vec!["--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
     arguments.extend(upload_pack(remote));
     arguments.extend(["--end-of-options", &remote.url, specification]);
     git.run("fetch", &arguments).map(drop)

@@ -23,11 +23,15 @@ struct Entry {
 /// # Errors
 /// Something in the tree is not a plain file within the limits, or git failed.
 pub(super) fn read(git: &Git, commit: &str, subdir: &str) -> Result<Files, FetchError> {
+    let subdir = subdir.trim_matches('/');
     let tree = format!("{commit}:{subdir}");
     if !subdir.is_empty() {
-        let name = format!("{tree}^{{tree}}");
-        git.run("rev-parse", &["--verify", "--quiet", "--end-of-options", &name])
-            .map_err(|_| FetchError::NoSubdir { subdir: subdir.to_owned() })?;
+        let missing = || FetchError::NoSubdir { subdir: subdir.to_owned() };
+        Files::default().check(subdir, 0).map_err(|_| missing())?;
+        let kind = git.run("cat-file", &["-t", &tree]).map_err(|_| missing())?;
+        if kind != b"tree\n" {
+            return Err(missing());
+        }
     }
     let arguments = ["-r", "-z", "-l", "--full-tree", "--end-of-options", &tree];
     let mut listing = git.start("ls-tree", &arguments)?;
