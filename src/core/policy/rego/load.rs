@@ -7,7 +7,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
-use super::super::{Files, Findings};
+use super::super::{Files, Finding, Findings};
 use super::rules::Rules;
 use super::{check, clock, data, message, scan};
 
@@ -16,6 +16,11 @@ const TIMER_INTERVAL: u32 = 16;
 /// Above what the scan lets through, so that the scan's message is the one that people see.
 const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
+
+/// What the parser says where a body stands as Rego had it before 1.0.
+const V0_MESSAGE: &str = "`if` keyword is required before rule body";
+/// Of a line that is quoted beside a finding.
+const MAX_QUOTED_CHARACTERS: usize = 200;
 
 /// A bundle's modules and data in an engine that can be cloned and asked.
 #[derive(Debug)]
@@ -31,7 +36,29 @@ pub(super) enum Modules {
     WithTests,
 }
 
+/// Loads what is to be served or tested; `None` after an error finding.
 pub(super) fn load(
+    files: &Files,
+    modules: Modules,
+    time_limit: Duration,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    let before = findings.0.len();
+    let loaded = load_all(files, modules, time_limit, findings);
+    findings.0.iter_mut().skip(before).for_each(|finding| quote_line(finding, files));
+    loaded
+}
+
+fn quote_line(finding: &mut Finding, files: &Files) {
+    let text = files.get(&finding.file).and_then(|content| std::str::from_utf8(content).ok());
+    let index = usize::try_from(finding.line).ok().and_then(|line| line.checked_sub(1));
+    if let (Some(text), Some(index), None) = (text, index, &finding.source) {
+        let line = text.lines().nth(index);
+        finding.source = line.map(|line| line.chars().take(MAX_QUOTED_CHARACTERS).collect());
+    }
+}
+
+fn load_all(
     files: &Files,
     modules: Modules,
     time_limit: Duration,
@@ -109,7 +136,7 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let mut found = message::finding(&error.to_string(), file);
-            if is_rego_v0(file, text) {
+            if found.message.contains(V0_MESSAGE) {
                 found.message = "this is Rego v0 syntax: rules need `if` and `contains`".to_owned();
                 found.hint = Some("rewrite the file with `opa fmt --write --rego-v1`".to_owned());
             }
@@ -117,12 +144,6 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
         }
         Err(_) => findings.error(file, 0, 0, "the parser panicked on this file"),
     }
-}
-
-fn is_rego_v0(file: &str, text: &str) -> bool {
-    let mut engine = Engine::new();
-    engine.set_rego_v0(true);
-    engine.add_policy(file.to_owned(), text.to_owned()).is_ok()
 }
 
 /// Lets the engine analyse its modules now. It does so before it looks for the rule, which cannot
