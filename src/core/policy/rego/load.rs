@@ -7,7 +7,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
-use super::super::{Files, Finding, Findings};
+use super::super::{Files, Findings};
 use super::rules::Rules;
 use super::{check, clock, data, message, scan};
 
@@ -19,8 +19,6 @@ const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
 /// What the parser says where a body stands as Rego had it before 1.0.
 const V0_MESSAGE: &str = "`if` keyword is required before rule body";
-/// Of a line that is quoted beside a finding.
-const MAX_QUOTED_CHARACTERS: usize = 200;
 
 /// A bundle's modules and data in an engine that can be cloned and asked.
 #[derive(Debug)]
@@ -38,27 +36,6 @@ pub(super) enum Modules {
 
 /// Loads what is to be served or tested; `None` after an error finding.
 pub(super) fn load(
-    files: &Files,
-    modules: Modules,
-    time_limit: Duration,
-    findings: &mut Findings,
-) -> Option<Loaded> {
-    let before = findings.0.len();
-    let loaded = load_all(files, modules, time_limit, findings);
-    findings.0.iter_mut().skip(before).for_each(|finding| quote_line(finding, files));
-    loaded
-}
-
-fn quote_line(finding: &mut Finding, files: &Files) {
-    let text = files.get(&finding.file).and_then(|content| std::str::from_utf8(content).ok());
-    let index = usize::try_from(finding.line).ok().and_then(|line| line.checked_sub(1));
-    if let (Some(text), Some(index), None) = (text, index, &finding.source) {
-        let line = text.lines().nth(index);
-        finding.source = line.map(|line| line.chars().take(MAX_QUOTED_CHARACTERS).collect());
-    }
-}
-
-fn load_all(
     files: &Files,
     modules: Modules,
     time_limit: Duration,

@@ -60,7 +60,7 @@ fn every_fact_stands_at_its_place() {
                 "not_before": "1970-01-01T00:00:00.000000Z",
                 "not_after": "1970-01-01T00:01:00.000000Z",
             },
-            "jwt": {"claims": {"aud": ["orders"]}},
+            "jwt": {"aud": ["orders"]},
         },
         "destination": {
             "spiffe_id": null,
@@ -94,6 +94,28 @@ fn every_fact_stands_at_its_place() {
     let again = full_request();
     check(&again, &expected);
     check(&again, &expected);
+}
+
+/// Records, replay and `policy eval` use the JSON form: an engine must not see another one.
+#[track_caller]
+fn check_same(request: &AccessRequest) {
+    check(request, &request.to_document());
+}
+
+#[test]
+fn the_engine_sees_what_the_json_form_says() {
+    check_same(&full_request());
+    check_same(&request(json!("text")));
+    for body in [Body::NotRead, Body::Truncated] {
+        let mut request = full_request();
+        let source = Source { spiffe_id: None, ..request.connection.source.clone() };
+        let destination = request.connection.destination.clone();
+        request.connection = Arc::new(ConnectionFacts::new(source, destination, None));
+        request.body = body;
+        request.head.headers.clear();
+        request.head.target = "/".parse().unwrap();
+        check_same(&request);
+    }
 }
 
 #[test]

@@ -121,14 +121,6 @@ fn definitions_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_finding_quotes_its_line() {
-    let mut findings = crate::policy::Findings::default();
-    let bundle = files(&[("p.rego", "package p\nallow if f(1)")]);
-    assert!(super::Policies::load(&bundle, "p", &mut findings).is_none());
-    assert_eq!(findings.0[0].source.as_deref(), Some("allow if f(1)"));
-}
-
-#[test]
 fn an_entry_point_that_is_absent_is_an_error() {
     let module = "package p\nmay := true\nf(x) := x\nset contains 1";
     let check_entry = |entrypoint: &str, expected: &str| {
