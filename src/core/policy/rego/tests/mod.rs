@@ -1,6 +1,8 @@
 //! Policies as text, requests as a few words, verdicts as one line.
 
 mod deciding;
+mod document;
+mod example;
 mod loading;
 
 use std::sync::Arc;
