@@ -4,7 +4,8 @@
 ///
 /// The text is known to be JSON; of any other text the answer means nothing but is still bounded by
 /// its length.
-pub(super) fn element_lines(text: &str) -> Vec<u32> {
+#[must_use]
+pub fn element_lines(text: &str) -> Vec<u32> {
     let mut lines = Vec::new();
     let mut line = 1_u32;
     let mut depth = 0_usize;

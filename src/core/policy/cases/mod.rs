@@ -9,11 +9,14 @@ mod bundles;
 mod cedar_tests;
 mod expectation;
 mod json_lines;
+mod mask;
 mod request_cases;
 mod result;
 mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
+pub use json_lines::element_lines;
+pub use mask::without_credentials;
 pub use result::{CaseOutcome, CaseResult, Summary};
 
 use super::{Bundle, Files};

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::super::{Bundle, decide};
 use super::expectation::{Expectation, outcome_of, reason_of};
+use super::mask::without_credentials;
 use super::yaml::{self, Wrong};
 use super::{CaseOutcome, CaseResult, MAX_CASES};
 use crate::request::AccessRequest;
@@ -60,7 +61,10 @@ fn run_case(path: &str, line: u32, name: String, case: &Case, bundle: &Bundle) -
             return CaseResult::new(path, line, name, outcome);
         }
     };
-    let decision = decide(bundle, &request);
+    let mut decision = decide(bundle, &request);
+    for error in &mut decision.errors {
+        error.text = without_credentials(&error.text, &request);
+    }
     let result = CaseResult::new(path, line, name, case.expect.judge(&decision));
     CaseResult { policies: decision.policies, ..result }
 }
