@@ -19,3 +19,4 @@ pub use decide::{
 };
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Finding, Findings, Severity};
+pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};

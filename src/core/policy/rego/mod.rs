@@ -1,5 +1,64 @@
 //! Rego policies through regorus' interpreter with strict builtin errors.
+//!
+//! The files of a bundle enter [`Policies::load`], which refuses by name what could hang, abort or
+//! surprise; a request enters [`Policies::evaluate`] and leaves as a verdict. An error inside a rule
+//! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
+
+mod scan;
+mod message;
+mod paths;
+mod rules;
+mod names;
+mod walk;
+mod check;
+mod data;
+mod clock;
+mod load;
+mod entry;
+mod input;
+mod result;
+mod engines;
+mod evaluate;
+mod tests_runner;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regorus::Engine;
+
+use super::{Files, Findings};
+use entry::Entry;
+use load::{Loaded, Modules};
+use rules::Rules;
+
+pub(super) use input::ConnectionValues;
+pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
+
+/// Numbers the bundles of this process, so that a thread knows its engines apart.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The Rego part of a bundle, ready to decide.
 #[derive(Debug)]
-pub(super) struct Policies;
-#[derive(Debug, Default)]
-pub(super) struct ConnectionValues;
+pub(super) struct Policies {
+    id: u64,
+    engine: Engine,
+    rules: Rules,
+    entry: Entry,
+}
+
+impl Policies {
+    /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
+    pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
+        let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
+        let Loaded { engine, rules } = loaded;
+        let entry = entry::resolve(entrypoint, &rules, findings)?;
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Some(Self { id, engine, rules, entry })
+    }
+
+    /// How many rule definitions are served.
+    pub(super) fn rule_count(&self) -> usize {
+        self.rules.count()
+    }
+}

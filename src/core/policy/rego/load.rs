@@ -1,0 +1,148 @@
+//! From files to a prepared engine: scan, parse, index, check, merge data.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use regorus::utils::limits::ExecutionTimerConfig;
+use regorus::{Engine, PolicyLengthConfig, Value};
+
+use super::super::{Files, Findings};
+use super::rules::Rules;
+use super::{check, clock, data, message, scan};
+
+/// Steps of the interpreter between two looks at the clock.
+const TIMER_INTERVAL: u32 = 16;
+/// Above what the scan lets through, so that the scan's message is the one that people see.
+const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
+const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
+
+/// A bundle's modules and data in an engine that can be cloned and asked.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) engine: Engine,
+    pub(super) rules: Rules,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Modules {
+    Served,
+    /// With the `*_test.rego` files.
+    WithTests,
+}
+
+pub(super) fn load(
+    files: &Files,
+    modules: Modules,
+    time_limit: Duration,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    let before = findings.0.len();
+    let mut engine = new_engine(time_limit);
+    for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
+        add_module(&mut engine, file, content, findings);
+    }
+    if findings.0.len() > before {
+        return None;
+    }
+    let rules = Rules::of(engine.get_modules());
+    check::check(&rules, findings);
+    let data = data::load(files, &rules, findings);
+    if findings.0.len() > before {
+        return None;
+    }
+    if let Err(error) = engine.add_data(data?) {
+        findings.error("", 0, 0, format!("the data is refused: {error}"));
+        return None;
+    }
+    prepare(&mut engine, findings)?;
+    Some(Loaded { engine, rules })
+}
+
+fn is_module(file: &str, modules: Modules) -> bool {
+    match modules {
+        Modules::Served => is_rego(file) && !is_test(file),
+        Modules::WithTests => is_rego(file),
+    }
+}
+
+pub(super) fn is_rego(file: &str) -> bool {
+    file.strip_suffix(".rego").is_some_and(|stem| !stem.is_empty() && !stem.ends_with('/'))
+}
+
+pub(super) fn is_test(file: &str) -> bool {
+    file.ends_with("_test.rego")
+}
+
+fn new_engine(time_limit: Duration) -> Engine {
+    let mut engine = Engine::new();
+    engine.set_strict_builtin_errors(true);
+    engine.set_gather_prints(true); // taken and dropped: nothing reaches stderr
+    set_time_limit(&mut engine, time_limit);
+    if let (Some(max_col), Some(max_file_bytes), Some(max_lines)) = (
+        NonZeroU32::new(PARSER_MAX_COLUMNS),
+        NonZeroUsize::new(scan::MAX_FILE_BYTES),
+        NonZeroUsize::new(PARSER_MAX_LINES),
+    ) {
+        engine.set_policy_length_config(PolicyLengthConfig { max_col, max_file_bytes, max_lines });
+    }
+    clock::install(&mut engine);
+    engine
+}
+
+pub(super) fn set_time_limit(engine: &mut Engine, limit: Duration) {
+    let check_interval = NonZeroU32::new(TIMER_INTERVAL).unwrap_or(NonZeroU32::MIN);
+    engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval });
+}
+
+fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Findings) {
+    let Ok(text) = std::str::from_utf8(content) else {
+        return findings.error(file, 0, 0, "the file is not UTF-8");
+    };
+    if !scan::scan(file, text, findings) {
+        return;
+    }
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        engine.add_policy(file.to_owned(), text.to_owned()).map(drop)
+    }));
+    match parsed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let mut found = message::finding(&error.to_string(), file);
+            if is_rego_v0(file, text) {
+                found.message = "this is Rego v0 syntax: rules need `if` and `contains`".to_owned();
+                found.hint = Some("rewrite the file with `opa fmt --write --rego-v1`".to_owned());
+            }
+            findings.0.push(found);
+        }
+        Err(_) => findings.error(file, 0, 0, "the parser panicked on this file"),
+    }
+}
+
+fn is_rego_v0(file: &str, text: &str) -> bool {
+    let mut engine = Engine::new();
+    engine.set_rego_v0(true);
+    engine.add_policy(file.to_owned(), text.to_owned()).is_ok()
+}
+
+/// Lets the engine analyse its modules now. It does so before it looks for the rule, which cannot
+/// exist: its name is none.
+fn prepare(engine: &mut Engine, findings: &mut Findings) -> Option<()> {
+    const NO_RULE: &str = "data.!";
+    engine.set_input(Value::Undefined);
+    let prepared = catch_unwind(AssertUnwindSafe(|| {
+        engine.eval_rule(NO_RULE.to_owned()).err().map(|error| error.to_string())
+    }));
+    match prepared {
+        Ok(None) => Some(()),
+        Ok(Some(error)) if error == "not a valid rule path" => Some(()),
+        Ok(Some(error)) => {
+            findings.0.push(message::finding(&error, ""));
+            None
+        }
+        Err(_) => {
+            findings.error("", 0, 0, "the engine panicked on these policies");
+            None
+        }
+    }
+}
