@@ -47,6 +47,9 @@ struct Description {
     /// The caller's SPIFFE ID; without it the caller has no identity
     #[arg(long, value_name = "SPIFFE_ID")]
     source: Option<String>,
+    /// The caller's IP address
+    #[arg(long, value_name = "IP")]
+    source_ip: Option<String>,
     /// GET when not given
     #[arg(long)]
     method: Option<String>,
@@ -132,11 +135,12 @@ fn read_input(path: &Path) -> anyhow::Result<Value> {
 impl Description {
     /// The description as a test case would write it.
     fn to_json(&self) -> anyhow::Result<Value> {
-        let mut described = Map::new();
+        let path = self.path.as_deref().unwrap_or("/");
+        let mut described = Map::from_iter([("path".to_owned(), path.into())]);
         let texts = [
             ("source", &self.source),
+            ("source_ip", &self.source_ip),
             ("method", &self.method),
-            ("path", &self.path),
             ("host", &self.host),
             ("service", &self.service),
             ("route", &self.route),
@@ -210,38 +214,36 @@ fn to_json(decision: &Decision, loaded: &Loaded) -> Value {
 mod tests {
     use super::*;
 
-    #[test]
-    fn options_become_the_description_of_a_test_case() {
-        let description = Description {
+    fn description(path: Option<&str>, headers: &[&str]) -> Description {
+        Description {
             source: Some("spiffe://td/shop".to_owned()),
+            source_ip: None,
             method: None,
-            path: Some("/orders/1".to_owned()),
-            headers: vec!["X-A: 1".to_owned(), "x-a:2".to_owned(), "x-url: http://a".to_owned()],
+            path: path.map(str::to_owned),
+            headers: headers.iter().map(|&header| header.to_owned()).collect(),
             host: None,
             service: None,
             route: Some("orders".to_owned()),
-        };
+        }
+    }
+
+    #[test]
+    fn options_become_the_description_of_a_test_case() {
+        let headers = ["X-A: 1", "x-a:2", "x-url: http://a"];
         let expected = json!({
             "source": "spiffe://td/shop",
             "path": "/orders/1",
             "route": "orders",
             "headers": {"x-a": ["1", "2"], "x-url": ["http://a"]},
         });
-        assert_eq!(description.to_json().unwrap(), expected);
+        assert_eq!(description(Some("/orders/1"), &headers).to_json().unwrap(), expected);
+        assert_eq!(description(None, &[]).to_json().unwrap()["path"], "/");
     }
 
     #[test]
     fn a_header_without_a_colon_is_refused_without_repeating_it() {
-        let description = Description {
-            source: None,
-            method: None,
-            path: None,
-            headers: vec!["authorization s3cret".to_owned()],
-            host: None,
-            service: None,
-            route: None,
-        };
-        let error = format!("{:#}", description.to_json().unwrap_err());
+        let error =
+            format!("{:#}", description(None, &["authorization s3cret"]).to_json().unwrap_err());
         assert!(error.contains("`name: value`") && !error.contains("s3cret"), "{error}");
     }
 }

@@ -10,6 +10,7 @@ mod cedar_tests;
 mod expectation;
 mod json_lines;
 mod mask;
+mod rego_tests;
 mod request_cases;
 mod result;
 mod yaml;
@@ -25,8 +26,6 @@ use super::{Bundle, Files};
 pub const REQUEST_CASES_SUFFIX: &str = "_test.yaml";
 /// The format of `cedar run-tests`.
 pub const CEDAR_TESTS_SUFFIX: &str = ".cedar-tests.json";
-/// Rego with rules named `test_…`.
-pub const REGO_TESTS_SUFFIX: &str = "_test.rego";
 
 /// A test file is written by people; this is far above any seen.
 const MAX_TEST_FILE_BYTES: usize = 4 << 20;
@@ -36,7 +35,7 @@ const MAX_CASES: usize = 20_000;
 /// Runs every test of a bundle whose name contains `pattern`.
 #[must_use]
 pub fn run(files: &Files, bundle: &Bundle, pattern: Option<&str>) -> Vec<CaseResult> {
-    let mut results = Vec::new();
+    let mut results = rego_tests::run(files);
     for (path, content) in files.iter() {
         if path.ends_with(REQUEST_CASES_SUFFIX) {
             results.extend(text_of(path, content, |text| request_cases::run(path, text, bundle)));
