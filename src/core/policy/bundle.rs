@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use super::decide::{Outcome, Reason, Verdict};
-use super::{Files, Findings, cedar, rego};
+use cedar_policy::{PolicySet, Schema};
+
+use super::decide::{Outcome, Verdict};
+use super::manifest::{Language, Manifest};
+use super::{Files, Findings, Reason, cedar, rego};
 use crate::request::AccessRequest;
+
+/// More findings than this help nobody; the first are kept.
+const MAX_FINDINGS: usize = 500;
+/// The line that a finding quotes is cut after this many characters.
+const MAX_QUOTED_CHARACTERS: usize = 200;
 
 /// Policies of one revision, compiled. Immutable, shared, swapped whole.
 #[derive(Debug)]
 pub struct Bundle {
     pub revision: Revision,
+    /// The services that the bundle is meant for; empty means any.
+    pub audience: Vec<String>,
     cedar: Option<cedar::Policies>,
     rego: Option<rego::Policies>,
 }
@@ -47,18 +57,107 @@ impl Bundle {
     /// # Errors
     /// Findings of which at least one is an error.
     pub fn load(files: &Files, revision: Revision) -> Result<(Self, Findings), Findings> {
-        let _ = (files, revision);
-        Err(Findings::default())
+        let mut findings = Findings::default();
+        let manifest = Manifest::read(files, &mut findings);
+        let present = languages_of(files);
+        manifest.check(&present, &mut findings);
+        let mut cedar = None;
+        let mut rego = None;
+        for language in &present {
+            match language {
+                Language::Cedar => cedar = cedar::Policies::load(files, &mut findings),
+                Language::Rego => {
+                    let entrypoint = manifest.entrypoint(&mut findings);
+                    rego = rego::Policies::load(files, &entrypoint, &mut findings);
+                }
+            }
+        }
+        let is_whole = present.iter().all(|language| match language {
+            Language::Cedar => cedar.is_some(),
+            Language::Rego => rego.is_some(),
+        });
+        if !findings.has_errors() && (present.is_empty() || !is_whole) {
+            findings.error("", 0, 0, "the bundle holds no policy");
+        }
+        finish(&mut findings, files);
+        if findings.has_errors() {
+            return Err(findings);
+        }
+        Ok((Self { revision, audience: manifest.audience, cedar, rego }, findings))
     }
 
     #[must_use]
     pub fn languages(&self) -> Languages {
-        Languages::default()
+        Languages {
+            cedar_policies: self.cedar.as_ref().map_or(0, cedar::Policies::count),
+            rego_rules: self.rego.as_ref().map_or(0, rego::Policies::rule_count),
+        }
+    }
+
+    /// The Cedar policies and their schema, for tests that enter below `AccessRequest`.
+    pub(super) fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
+        self.cedar.as_ref().map(cedar::Policies::set_and_schema)
     }
 
     /// With both languages every engine must allow: error before forbid before allow.
     pub(super) fn evaluate(&self, request: &AccessRequest) -> Verdict {
-        let _ = (request, &self.cedar, &self.rego);
-        Verdict::of(Outcome::Deny, Reason::NotAllowed)
+        let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));
+        let rego = self.rego.as_ref().map(|policies| policies.evaluate(request));
+        match (cedar, rego) {
+            (Some(cedar), Some(rego)) => both(cedar, rego),
+            (Some(verdict), None) | (None, Some(verdict)) => verdict,
+            (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
+        }
+    }
+}
+
+/// The stricter of two verdicts decides; the policies of the other stand beside it where it says the
+/// same, and so do all errors.
+fn both(a: Verdict, b: Verdict) -> Verdict {
+    let (mut decides, other) = if rank(&a) <= rank(&b) { (a, b) } else { (b, a) };
+    if decides.outcome == other.outcome {
+        decides.policies.extend(other.policies);
+        let (ours, theirs) = (&mut decides.effects, other.effects);
+        ours.http_status = ours.http_status.or(theirs.http_status);
+        ours.body = ours.body.take().or(theirs.body);
+        ours.headers.extend(theirs.headers);
+        ours.response_headers_to_add.extend(theirs.response_headers_to_add);
+        ours.request_headers_to_remove.extend(theirs.request_headers_to_remove);
+    }
+    decides.errors.extend(other.errors);
+    decides
+}
+
+/// Error before forbid before anything that merely does not allow, before allow.
+fn rank(verdict: &Verdict) -> u8 {
+    match (verdict.outcome, verdict.reason) {
+        (Outcome::Error, _) => 0,
+        (Outcome::Deny, Reason::Forbidden) => 1,
+        (Outcome::Deny, _) => 2,
+        (Outcome::Allow, _) => 3,
+    }
+}
+
+fn languages_of(files: &Files) -> Vec<Language> {
+    let has = |is_policy: fn(&str) -> bool| files.iter().any(|(file, _)| is_policy(file));
+    let cedar = has(cedar::is_policy).then_some(Language::Cedar);
+    let rego = has(|file| file.ends_with(".rego") && !file.ends_with("_test.rego"));
+    cedar.into_iter().chain(rego.then_some(Language::Rego)).collect()
+}
+
+/// Bounds the list and quotes the line that each finding is about.
+fn finish(findings: &mut Findings, files: &Files) {
+    let total = findings.0.len();
+    if total > MAX_FINDINGS {
+        // Errors first, so that the cut hides none behind warnings.
+        findings.0.sort_by_key(|finding| finding.severity);
+        findings.0.truncate(MAX_FINDINGS);
+        findings.error("", 0, 0, format!("{} more findings are left out", total - MAX_FINDINGS));
+    }
+    for finding in findings.0.iter_mut().filter(|finding| finding.line > 0) {
+        let index = usize::try_from(finding.line).unwrap_or(usize::MAX) - 1;
+        let text = files.get(&finding.file).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let line = text.and_then(|text| text.lines().nth(index));
+        finding.source = line.map(|line| line.chars().take(MAX_QUOTED_CHARACTERS).collect());
     }
 }

@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod manifest;
 mod bundle;
 mod decide;
 mod cedar;

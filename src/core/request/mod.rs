@@ -15,5 +15,6 @@ pub use access::{
     JwtFacts, Source, TlsFacts,
 };
 pub use document::DocumentError;
+pub(crate) use document::canonical_path;
 pub use head::{Head, Protocol, Refusal, Scheme};
 pub use headers::DECISION_ID_HEADER;

@@ -1,0 +1,142 @@
+//! `entities.json`: groups, their members and the data of a bundle's own entity types.
+
+use cedar_policy::{Entities, Entity, EntityUid, Schema};
+use serde_json::{Value, json};
+
+use super::Findings;
+use super::literals::check_id;
+use super::place::{error_at, sentence};
+use super::source::Source;
+use super::words::Words;
+use crate::spiffe::SpiffeId;
+
+/// Checking this many takes about a third of a second.
+const MAX_ENTITIES: usize = 10_000;
+
+/// What a bundle may not describe: it is made from each request.
+const OF_THE_REQUEST: [&str; 7] =
+    ["Anonymous", "Service", "Path", "Route", "Headers", "Query", "Action"];
+
+/// Reads all entities of a bundle and checks them against the schema, each alone and then together.
+pub(super) fn load(
+    sources: &[Source<'_>],
+    words: &Words,
+    schema: &Schema,
+    findings: &mut Findings,
+) -> Entities {
+    let mut entities: Vec<Entity> = Vec::new();
+    for source in sources {
+        for value in array(*source, findings) {
+            if entities.len() >= MAX_ENTITIES {
+                let message = format!("the bundle has more than {MAX_ENTITIES} entities");
+                findings.error(source.file, 0, 0, message);
+                return Entities::empty();
+            }
+            let name = id_text(&value).unwrap_or_default();
+            match entity(value, words, schema) {
+                Ok(entity) => entities.push(entity),
+                Err(message) => {
+                    let offset = place_of(source.text, &name);
+                    error_at(findings, source.file, source.text, offset, message);
+                }
+            }
+        }
+    }
+    match Entities::from_entities(entities, Some(schema)) {
+        Ok(entities) => entities,
+        Err(error) => {
+            let file = sources.first().map_or("", |source| source.file);
+            findings.error(file, 0, 0, sentence(&error));
+            Entities::empty()
+        }
+    }
+}
+
+/// The array that a JSON file holds.
+pub(super) fn array(source: Source<'_>, findings: &mut Findings) -> Vec<Value> {
+    match serde_json::from_str(source.text) {
+        Ok(Value::Array(values)) => values,
+        Ok(_) => {
+            findings.error(source.file, 1, 1, "the file is not a JSON array");
+            Vec::new()
+        }
+        Err(error) => {
+            let at = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let text = error.to_string();
+            let message = text.split(" at line ").next().unwrap_or_default().to_owned();
+            findings.error(source.file, at(error.line()), at(error.column()), message);
+            Vec::new()
+        }
+    }
+}
+
+fn entity(mut value: Value, words: &Words, schema: &Schema) -> Result<Entity, String> {
+    let uid = uid_of(&value).ok_or("an entity needs a `uid` with `type` and `id`")?;
+    let type_name = uid.type_name().to_string();
+    if OF_THE_REQUEST.contains(&type_name.as_str()) {
+        return Err(format!("`{uid}` is made from the request and cannot be described"));
+    }
+    check_id(words, &uid)?;
+    if [&words.workload, &words.spiffe_prefix, &words.trust_domain].contains(&uid.type_name()) {
+        only_groups_as_parents(&value, &uid)?;
+    }
+    if *uid.type_name() == words.workload {
+        fill_in(&mut value, &uid)?;
+    }
+    Entity::from_json_value(value, Some(schema)).map_err(|error| sentence(&error))
+}
+
+/// That a workload stands under a prefix or in a trust domain follows from its ID alone: a file that
+/// claimed it would forge an identity.
+fn only_groups_as_parents(value: &Value, uid: &EntityUid) -> Result<(), String> {
+    let parents = value.get("parents").and_then(Value::as_array);
+    for parent in parents.into_iter().flatten() {
+        let parent_type = reference(parent).and_then(|parent| parent.get("type"));
+        if parent_type != Some(&json!("Group")) {
+            return Err(format!("the parents of `{uid}` may only be groups"));
+        }
+    }
+    Ok(())
+}
+
+/// The attributes of a workload follow from its ID: they may be left out, and may not differ.
+fn fill_in(value: &mut Value, uid: &EntityUid) -> Result<(), String> {
+    let id = SpiffeId::parse(uid.id().unescaped()).map_err(|error| error.to_string())?;
+    let Some(entity) = value.as_object_mut() else { return Ok(()) };
+    let trust_domain = json!({ "type": "TrustDomain", "id": id.trust_domain().as_str() });
+    let derived = json!({
+        "trust_domain": { "__entity": trust_domain },
+        "path": id.path(),
+        "segments": id.segments().collect::<Vec<_>>(),
+    });
+    let written = entity.get("attrs").and_then(Value::as_object);
+    for (name, value) in written.into_iter().flatten() {
+        let derived = derived.get(name);
+        let is_same = derived == Some(value) || derived.and_then(reference) == Some(value);
+        if !is_same {
+            return Err(format!("attribute `{name}` of `{uid}` does not follow from its id"));
+        }
+    }
+    entity.insert("attrs".to_owned(), derived);
+    entity.entry("parents").or_insert_with(|| json!([]));
+    Ok(())
+}
+
+fn uid_of(value: &Value) -> Option<EntityUid> {
+    EntityUid::from_json(value.get("uid")?.clone()).ok()
+}
+
+fn id_text(value: &Value) -> Option<String> {
+    let id = reference(value.get("uid")?)?.get("id")?;
+    serde_json::to_string(id).ok()
+}
+
+/// `{"type", "id"}`, as it is or under `__entity`.
+fn reference(value: &Value) -> Option<&Value> {
+    value.get("__entity").or(Some(value)).filter(|value| value.is_object())
+}
+
+/// Where an id is first written; the start of the file where that cannot be told.
+fn place_of(text: &str, id: &str) -> usize {
+    if id.is_empty() { 0 } else { text.find(id).unwrap_or_default() }
+}

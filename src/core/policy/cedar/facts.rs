@@ -1,0 +1,165 @@
+//! From an `AccessRequest` to what Cedar evaluates: the principal once per connection, the context and
+//! the tags per request, and of these only what some policy reads.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use cedar_policy::{
+    Context, ContextCreationError, Entity, EntityAttrEvaluationError, EntityUid,
+    RestrictedExpression as Value,
+};
+
+use super::reads::Reads;
+use super::words::{Words, named};
+use crate::Timestamp;
+use crate::request::{AccessRequest, CertificateFacts, ConnectionFacts, TlsFacts};
+
+/// The caller as Cedar wants it: what follows from the connection alone, whatever the bundle.
+#[derive(Debug, Default)]
+pub(in crate::policy) struct ConnectionValues(OnceLock<Caller>);
+
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) principal: EntityUid,
+    source_ip: Value,
+    tls: Option<Value>,
+    certificate: Option<Value>,
+}
+
+impl ConnectionValues {
+    pub(super) fn caller(&self, words: &Words, connection: &ConnectionFacts) -> &Caller {
+        self.0.get_or_init(|| Caller {
+            principal: match &connection.source.spiffe_id {
+                Some(id) => named(&words.workload, id.as_str()),
+                None => words.anonymous.clone(),
+            },
+            source_ip: Value::new_ip(connection.source.address.ip().to_string()),
+            tls: connection.tls.as_ref().and_then(tls),
+            certificate: connection.source.certificate.as_ref().and_then(certificate),
+        })
+    }
+}
+
+/// One attribute of the context: its name, and how it is built.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute {
+    name: &'static str,
+    value: fn(&Facts<'_>) -> Option<Value>,
+}
+
+/// What an attribute is built from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) words: &'a Words,
+    pub(super) caller: &'a Caller,
+    pub(super) request: &'a AccessRequest,
+}
+
+/// The type `Http` of the schema, attribute for attribute.
+const ATTRIBUTES: [Attribute; 14] = [
+    attribute("direction", |facts| text(facts.request.direction.as_str())),
+    attribute("method", |facts| text(facts.request.head.method.as_str())),
+    attribute("scheme", |facts| text(facts.request.head.scheme.as_str())),
+    attribute("host", |facts| text(&facts.request.head.host)),
+    attribute("path", |facts| text(facts.request.head.path())),
+    attribute("segments", |facts| Some(strings(facts.request.head.segments()))),
+    attribute("segment_count", |facts| {
+        i64::try_from(facts.request.head.segments().count()).ok().map(Value::new_long)
+    }),
+    attribute("query", |facts| Some(Value::new_entity_uid(facts.words.query.clone()))),
+    attribute("headers", |facts| Some(Value::new_entity_uid(facts.words.headers.clone()))),
+    attribute("protocol", |facts| text(facts.request.head.protocol.as_str())),
+    attribute("source_ip", |facts| Some(facts.caller.source_ip.clone())),
+    attribute("now", |facts| Some(moment(facts.request.time))),
+    attribute("tls", |facts| facts.caller.tls.clone()),
+    attribute("certificate", |facts| facts.caller.certificate.clone()),
+];
+
+const fn attribute(name: &'static str, value: fn(&Facts<'_>) -> Option<Value>) -> Attribute {
+    Attribute { name, value }
+}
+
+fn text(text: &str) -> Option<Value> {
+    Some(Value::new_string(text.to_owned()))
+}
+
+/// The attributes that some policy reads.
+pub(super) fn attributes(reads: &Reads) -> Vec<Attribute> {
+    ATTRIBUTES.into_iter().filter(|attribute| reads.attribute(attribute.name)).collect()
+}
+
+pub(super) fn context(
+    attributes: &[Attribute],
+    facts: Facts<'_>,
+) -> Result<Context, ContextCreationError> {
+    let pairs = attributes.iter().filter_map(|Attribute { name, value }| {
+        value(&facts).map(|value| ((*name).to_owned(), value))
+    });
+    Context::from_pairs(pairs)
+}
+
+/// The entities whose tags are the request's headers and query, where a policy reads them.
+pub(super) fn tagged(
+    words: &Words,
+    reads: &Reads,
+    request: &AccessRequest,
+) -> Result<Vec<Entity>, EntityAttrEvaluationError> {
+    let mut entities = Vec::new();
+    if reads.attribute("headers") {
+        let headers = request.head.headers.iter();
+        let pairs = headers.filter(|(name, _)| reads.tag(name.as_str())).map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        });
+        entities.push(with_tags(&words.headers, pairs)?);
+    }
+    if reads.attribute("query") {
+        let pairs = request.head.query_pairs().filter(|(key, _)| reads.tag(key));
+        entities.push(with_tags(&words.query, pairs)?);
+    }
+    Ok(entities)
+}
+
+fn with_tags(
+    uid: &EntityUid,
+    pairs: impl Iterator<Item = (String, String)>,
+) -> Result<Entity, EntityAttrEvaluationError> {
+    let mut tags: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (name, value) in pairs {
+        tags.entry(name).or_default().push(Value::new_string(value));
+    }
+    let tags = tags.into_iter().map(|(name, values)| (name, Value::new_set(values)));
+    Entity::new_with_tags(uid.clone(), [], [], tags)
+}
+
+pub(super) fn strings<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
+    Value::new_set(texts.map(|text| Value::new_string(text.to_owned())))
+}
+
+fn tls(facts: &TlsFacts) -> Option<Value> {
+    let text = |name: &str, text: &str| (name.to_owned(), Value::new_string(text.to_owned()));
+    let mut fields =
+        vec![text("version", &facts.version), text("cipher_suite", &facts.cipher_suite)];
+    fields.extend(facts.alpn.as_deref().map(|alpn| text("alpn", alpn)));
+    fields.extend(facts.sni.as_deref().map(|sni| text("sni", sni)));
+    Value::new_record(fields).ok() // fails on equal names only
+}
+
+fn certificate(facts: &CertificateFacts) -> Option<Value> {
+    let text = |name: &str, text: &str| (name.to_owned(), Value::new_string(text.to_owned()));
+    let fields = [
+        text("serial", &facts.serial),
+        text("sha256", &facts.sha256),
+        text("issuer", &facts.issuer),
+        ("not_before".to_owned(), moment(facts.not_before)),
+        ("not_after".to_owned(), moment(facts.not_after)),
+    ];
+    Value::new_record(fields).ok() // fails on equal names only
+}
+
+/// Cedar reads exactly three digits of a second.
+fn moment(time: Timestamp) -> Value {
+    let text = time.to_string();
+    let to_milliseconds = text.len().saturating_sub("456Z".len());
+    Value::new_datetime(format!("{}Z", text.get(..to_milliseconds).unwrap_or(&text)))
+}

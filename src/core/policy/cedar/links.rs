@@ -1,0 +1,96 @@
+//! `templates.json`: links of policy templates, as the Cedar command line writes them.
+
+use std::collections::HashMap;
+
+use cedar_policy::{EntityUid, PolicyId, PolicySet, SlotId};
+use serde::Deserialize;
+
+use super::Findings;
+use super::entities::array;
+use super::literals::check_id;
+use super::parse::{Places, claim};
+use super::place::{error_at, sentence};
+use super::scan::Statement;
+use super::source::Source;
+use super::words::Words;
+
+/// Each link is a policy of its own.
+const MAX_LINKS: usize = 10_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    template_id: String,
+    link_id: String,
+    args: HashMap<String, String>,
+}
+
+/// A template with its slots filled.
+#[derive(Debug)]
+pub(super) struct Linked {
+    pub(super) template: PolicyId,
+    pub(super) id: PolicyId,
+    pub(super) values: HashMap<SlotId, EntityUid>,
+}
+
+/// Reads the links and adds them to the set that holds their templates.
+pub(super) fn load(
+    sources: &[Source<'_>],
+    words: &Words,
+    set: &mut PolicySet,
+    places: &mut Places,
+    findings: &mut Findings,
+) -> Vec<Linked> {
+    let mut all = Vec::new();
+    for source in sources {
+        for value in array(*source, findings) {
+            let offset = offset_of(source.text, &value);
+            if all.len() >= MAX_LINKS {
+                let message = format!("the bundle has more than {MAX_LINKS} template links");
+                findings.error(source.file, 0, 0, message);
+                return all;
+            }
+            let statement = Statement { start: offset, end: offset };
+            let linked = read(value, words).and_then(|linked| {
+                if !claim(linked.id.as_ref(), *source, &statement, places, findings) {
+                    return Ok(None);
+                }
+                set.link(linked.template.clone(), linked.id.clone(), linked.values.clone())
+                    .map_err(|error| sentence(&error))?;
+                Ok(Some(linked))
+            });
+            match linked {
+                Ok(linked) => all.extend(linked),
+                Err(message) => error_at(findings, source.file, source.text, offset, message),
+            }
+        }
+    }
+    all
+}
+
+fn read(value: serde_json::Value, words: &Words) -> Result<Linked, String> {
+    let link: Link = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let mut values = HashMap::new();
+    for (slot, text) in &link.args {
+        let slot = match slot.as_str() {
+            "?principal" => SlotId::principal(),
+            "?resource" => SlotId::resource(),
+            _ => return Err(format!("there is no slot `{slot}`")),
+        };
+        let uid: EntityUid =
+            text.parse().map_err(|_| format!("`{text}` is not of the form `Type::\"id\"`"))?;
+        check_id(words, &uid)?;
+        values.insert(slot, uid);
+    }
+    Ok(Linked {
+        template: PolicyId::new(link.template_id),
+        id: PolicyId::new(link.link_id),
+        values,
+    })
+}
+
+/// Where the link's id is written.
+fn offset_of(text: &str, value: &serde_json::Value) -> usize {
+    let id = value.get("link_id").and_then(|id| serde_json::to_string(id).ok());
+    id.and_then(|id| text.find(&id)).unwrap_or_default()
+}

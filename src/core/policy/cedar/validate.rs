@@ -1,0 +1,69 @@
+//! Strict validation, file by file, so that every complaint has its line.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{PolicyId, PolicySet, ValidationError, ValidationMode, Validator};
+
+use super::Findings;
+use super::links::Linked;
+use super::parse::{ParsedFile, Places};
+use super::place::{report, sentence};
+use crate::policy::Severity;
+
+/// A policy at this level looks only into the principal, the action, the resource and the entities of
+/// the context, all of which are at hand.
+const REQUEST_LEVEL: u32 = 1;
+
+/// Validates the policies and templates of one file; `deep` gets those above [`REQUEST_LEVEL`].
+pub(super) fn file(
+    validator: &Validator,
+    file: &ParsedFile<'_>,
+    deep: &mut BTreeSet<PolicyId>,
+    findings: &mut Findings,
+) {
+    let (name, text) = (file.source.file, file.source.text);
+    let start = |id: &PolicyId| file.statements.get(id).map(|statement| statement.start);
+    let result = validator.validate_with_level(&file.set, ValidationMode::Strict, REQUEST_LEVEL);
+    for error in result.validation_errors() {
+        if let ValidationError::EntityDerefLevelViolation(_) = error {
+            deep.insert(error.policy_id().clone());
+            continue;
+        }
+        let fallback = start(error.policy_id());
+        report(findings, Severity::Error, name, text, error, fallback);
+    }
+    for warning in result.validation_warnings() {
+        let fallback = start(warning.policy_id());
+        report(findings, Severity::Warning, name, text, warning, fallback);
+    }
+}
+
+/// Validates what the links put into their templates; the templates themselves are validated already.
+pub(super) fn links(
+    validator: &Validator,
+    set: &PolicySet,
+    links: &[Linked],
+    places: &Places,
+    findings: &mut Findings,
+) {
+    let mut linked = PolicySet::new();
+    for Linked { template, id, values } in links {
+        if linked.template(template).is_none()
+            && let Some(template) = set.template(template)
+            && let Err(error) = linked.add_template(template.clone())
+        {
+            findings.error("", 0, 0, sentence(&error));
+        }
+        if let Err(error) = linked.link(template.clone(), id.clone(), values.clone()) {
+            findings.error("", 0, 0, sentence(&error));
+        }
+    }
+    let ids: BTreeSet<&PolicyId> = links.iter().map(|linked| &linked.id).collect();
+    let result = validator.validate(&linked, ValidationMode::Strict);
+    for error in result.validation_errors().filter(|error| ids.contains(error.policy_id())) {
+        let (file, line) = places
+            .get(error.policy_id())
+            .map_or(("", 0), |place| (place.file.as_ref(), place.line));
+        findings.error(file, line, 0, sentence(error));
+    }
+}

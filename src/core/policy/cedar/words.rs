@@ -1,0 +1,62 @@
+//! The words of our Cedar schema as typed ids, made once per bundle.
+
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, ParseErrors};
+use http::Method;
+
+/// The schema that every bundle is validated against, beside its own additions.
+pub(super) const SCHEMA: &str = include_str!("../../../../schemas/portreeve.cedarschema");
+
+/// The entity types that a request is made of.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) trust_domain: EntityTypeName,
+    pub(super) spiffe_prefix: EntityTypeName,
+    pub(super) workload: EntityTypeName,
+    pub(super) service: EntityTypeName,
+    pub(super) path: EntityTypeName,
+    pub(super) route: EntityTypeName,
+    pub(super) anonymous: EntityUid,
+    pub(super) headers: EntityUid,
+    pub(super) query: EntityUid,
+}
+
+impl Words {
+    pub(super) fn new() -> Result<Self, ParseErrors> {
+        let uid = |name: &str, id: &str| name.parse().map(|name| named(&name, id));
+        Ok(Self {
+            trust_domain: "TrustDomain".parse()?,
+            spiffe_prefix: "SpiffePrefix".parse()?,
+            workload: "Workload".parse()?,
+            service: "Service".parse()?,
+            path: "Path".parse()?,
+            route: "Route".parse()?,
+            anonymous: uid("Anonymous", "anonymous")?,
+            headers: uid("Headers", "request")?,
+            query: uid("Query", "request")?,
+        })
+    }
+}
+
+pub(super) fn named(entity_type: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(entity_type.clone(), EntityId::new(id))
+}
+
+/// The action of a method: one of the schema's, in the order of [`ACTIONS`].
+pub(super) fn action_of(method: &Method) -> &'static str {
+    ACTIONS.iter().find(|action| **action == method.as_str()).unwrap_or(&OTHER)
+}
+
+pub(super) const OTHER: &str = "OTHER";
+/// The actions of HTTP requests. A method that is not here, whatever its name, is `OTHER`.
+pub(super) const ACTIONS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+
+/// `/a/b/c` cut at its slashes: `/`, `/a`, `/a/b`, and at last the whole; likewise
+/// `spiffe://td/a` gives `spiffe://td` and itself. `from` is where the first cut may be.
+pub(super) fn prefixes(text: &str, from: usize, longest: usize) -> impl Iterator<Item = &str> {
+    let cuts = text.match_indices('/').map(|(at, _)| at).filter(move |at| *at >= from);
+    let root = text.starts_with('/').then_some("/");
+    let whole = (text != "/").then_some(text);
+    root.into_iter()
+        .chain(cuts.take_while(move |at| *at <= longest).filter_map(|at| text.get(..at)))
+        .chain(whole)
+}
