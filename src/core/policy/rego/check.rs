@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{BUILTINS, Expr};
+use regorus::unstable::{BUILTINS, Expr, Rule};
 
 use super::super::Findings;
 use super::names::{Names, dotted};
@@ -66,6 +66,14 @@ pub(super) fn check(rules: &Rules, findings: &mut Findings) {
 
 /// OPA refuses these too; regorus takes whichever it meets first.
 fn check_kinds(definitions: &[Definition], findings: &mut Findings) {
+    let mut defaults = definitions.iter().filter(|d| matches!(*d.rule, Rule::Default { .. }));
+    if let Some(first) = defaults.next() {
+        for other in defaults {
+            let Definition { path, file, line, .. } = first;
+            let message = format!("rule `{path}` has its default at {file}:{line} already");
+            findings.error(&other.file, other.line, other.column, message);
+        }
+    }
     let mut kinds = definitions.iter().filter(|d| d.kind != Kind::Default);
     let Some(first) = kinds.next() else { return };
     for other in kinds.filter(|other| other.kind != first.kind) {

@@ -10,8 +10,7 @@ use regorus::value::Object;
 
 use crate::Timestamp;
 use crate::request::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Direction, Head, Source,
-    TlsFacts,
+    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Head, Source, TlsFacts,
 };
 use crate::spiffe::SpiffeId;
 
@@ -140,10 +139,6 @@ fn of_tls(tls: Option<&TlsFacts>, keys: &Keys) -> Value {
 
 fn of_request(request: &AccessRequest, keys: &Keys) -> Value {
     let head = &request.head;
-    let direction = match request.direction {
-        Direction::Inbound => "inbound",
-        Direction::Outbound => "outbound",
-    };
     let (body, is_truncated) = match &request.body {
         Body::NotRead => (Value::Null, false),
         Body::Parsed(body) => (Value::from(body.clone()), false),
@@ -152,7 +147,7 @@ fn of_request(request: &AccessRequest, keys: &Keys) -> Value {
     object([
         (&keys.body, body),
         (&keys.body_truncated, Value::from(is_truncated)),
-        (&keys.direction, Value::from(direction)),
+        (&keys.direction, Value::from(request.direction.as_str())),
         (&keys.headers, of_headers(head)),
         (&keys.host, Value::from(&*head.host)),
         (&keys.method, Value::from(head.method.as_str())),

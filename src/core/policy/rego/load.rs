@@ -17,6 +17,9 @@ const TIMER_INTERVAL: u32 = 16;
 const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
+/// What the parser says where a body stands as Rego had it before 1.0.
+const V0_MESSAGE: &str = "`if` keyword is required before rule body";
+
 /// A bundle's modules and data in an engine that can be cloned and asked.
 #[derive(Debug)]
 pub(super) struct Loaded {
@@ -31,6 +34,7 @@ pub(super) enum Modules {
     WithTests,
 }
 
+/// Loads what is to be served or tested; `None` after an error finding.
 pub(super) fn load(
     files: &Files,
     modules: Modules,
@@ -109,7 +113,7 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let mut found = message::finding(&error.to_string(), file);
-            if is_rego_v0(file, text) {
+            if found.message.contains(V0_MESSAGE) {
                 found.message = "this is Rego v0 syntax: rules need `if` and `contains`".to_owned();
                 found.hint = Some("rewrite the file with `opa fmt --write --rego-v1`".to_owned());
             }
@@ -117,12 +121,6 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
         }
         Err(_) => findings.error(file, 0, 0, "the parser panicked on this file"),
     }
-}
-
-fn is_rego_v0(file: &str, text: &str) -> bool {
-    let mut engine = Engine::new();
-    engine.set_rego_v0(true);
-    engine.add_policy(file.to_owned(), text.to_owned()).is_ok()
 }
 
 /// Lets the engine analyse its modules now. It does so before it looks for the rule, which cannot

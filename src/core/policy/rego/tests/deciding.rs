@@ -181,3 +181,35 @@ fn a_loop_ends_at_the_time_limit_with_an_error() {
     assert!(seen.starts_with("error policy_error"), "{seen}");
     assert!(seen.contains("time limit"), "{seen}");
 }
+
+#[test]
+fn a_panicking_engine_is_not_used_again() {
+    let module = "package p\nallow if strings.count(\"aa\", input.request.body.t) == 2";
+    let policies = load(&[("p.rego", module)], "p").unwrap();
+    let ask = |text: &str| {
+        let request = request(json!({ "t": text }));
+        let asked = std::panic::AssertUnwindSafe(|| line(&policies.evaluate(&request)));
+        std::panic::catch_unwind(asked).unwrap_or_else(|_| "panic".to_owned())
+    };
+    assert_eq!(ask("a"), "allow allowed p.rego:2");
+    assert_eq!(ask(""), "panic");
+    assert_eq!(ask("a"), "allow allowed p.rego:2");
+    assert_eq!(ask("b"), "deny undefined");
+}
+
+#[test]
+fn threads_decide_under_one_bundle_each_with_an_engine_of_its_own() {
+    let module = "package p\nallow if input.request.body.n == 1";
+    let policies = load(&[("p.rego", module)], "p").unwrap();
+    std::thread::scope(|scope| {
+        for n in 0..4 {
+            let policies = &policies;
+            scope.spawn(move || {
+                let expected = if n == 1 { "allow allowed p.rego:2" } else { "deny undefined" };
+                for _ in 0..50 {
+                    assert_eq!(line(&policies.evaluate(&request(json!({ "n": n })))), expected);
+                }
+            });
+        }
+    });
+}

@@ -27,6 +27,10 @@ fn syntax_errors_name_file_line_and_column() {
         "package p\nallow { input.x }",
         "p.rego:2:7: error: this is Rego v0 syntax: rules need `if` and `contains`",
     );
+    check(
+        "package p\nallow := true\ndeny[x] { x := 1 }",
+        "p.rego:3:9: error: this is Rego v0 syntax: rules need `if` and `contains`",
+    );
     check("package p\nimport rego.v1\nallow if input.x", "");
     check("package p\nimport future.keywords.if\nallow if input.x", "");
 }
@@ -101,6 +105,18 @@ fn builtins_that_leave_the_process_or_do_not_exist_are_refused() {
     check(
         "package p\nallow if f(1)\nf(x, y) := x",
         "p.rego:2:10: error: `data.p.f` takes 2 arguments, not 1",
+    );
+}
+
+#[test]
+fn definitions_that_contradict_each_other_are_refused() {
+    check(
+        "package p\ndefault allow := false\n\ndefault allow := true",
+        "p.rego:4:1: error: rule `data.p.allow` has its default at p.rego:2 already",
+    );
+    check(
+        "package p\nallow := true\nallow contains 1",
+        "p.rego:3:1: error: rule `data.p.allow` is of another kind than its definition at p.rego:2",
     );
 }
 

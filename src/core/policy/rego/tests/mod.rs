@@ -1,6 +1,7 @@
 //! Policies as text, requests as a few words, verdicts as one line.
 
 mod deciding;
+mod document;
 mod example;
 mod loading;
 
