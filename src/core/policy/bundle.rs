@@ -95,7 +95,6 @@ impl Bundle {
     }
 
     /// The Cedar policies and their schema, for tests that enter below `AccessRequest`.
-    #[expect(dead_code, reason = "the runner of Cedar's test format calls it")]
     pub(super) fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
         self.cedar.as_ref().map(cedar::Policies::set_and_schema)
     }

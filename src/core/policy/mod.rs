@@ -12,6 +12,7 @@ mod bundle;
 mod decide;
 mod cedar;
 mod rego;
+pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision};
 pub use decide::{

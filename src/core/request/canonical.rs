@@ -1,5 +1,7 @@
 //! Host and target: case and needless encodings are normalised, whatever has two readings is refused.
 
+use std::net::Ipv6Addr;
+
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
@@ -33,16 +35,19 @@ fn canonical_host(text: &str, scheme: Scheme) -> Result<Box<str>, Refusal> {
         _ => (text, None),
     };
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let legal_v6 = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
     let is_legal = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(v6) => !v6.is_empty() && v6.bytes().all(legal_v6),
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
         None => !name.is_empty() && name.bytes().all(legal),
     };
     let default_port = if scheme == Scheme::Https { 443 } else { 80 };
-    let port = match port.map(str::parse::<u16>) {
+    let port = match port {
         None => None,
-        Some(Ok(port)) => (port != default_port).then_some(port),
-        Some(Err(_)) => return Err(Refusal::Host),
+        // `parse` takes a sign, a port has none.
+        Some(digits) if !digits.bytes().all(|b| b.is_ascii_digit()) => return Err(Refusal::Host),
+        Some(digits) => {
+            let port = digits.parse::<u16>().map_err(|_| Refusal::Host)?;
+            (port != default_port).then_some(port)
+        }
     };
     if !is_legal {
         return Err(Refusal::Host);
@@ -56,6 +61,9 @@ fn canonical_host(text: &str, scheme: Scheme) -> Result<Box<str>, Refusal> {
 
 /// The path in canonical form and the query as it came; the common case moves the bytes unchanged.
 pub(super) fn target(method: &Method, uri: Uri) -> Result<PathAndQuery, Refusal> {
+    if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
+        return Err(Refusal::TargetForm);
+    }
     let target = uri.into_parts().path_and_query.ok_or(Refusal::TargetForm)?;
     let path = target.path();
     if path == "*" && method == Method::OPTIONS {
@@ -67,7 +75,12 @@ pub(super) fn target(method: &Method, uri: Uri) -> Result<PathAndQuery, Refusal>
     check_bytes(path)?;
     let rewritten = if path.contains('%') { decode_unreserved(path)? } else { None };
     check_segments(rewritten.as_deref().unwrap_or(path))?;
-    let Some(path) = rewritten else { return Ok(target) };
+    let path = match rewritten {
+        Some(path) => path,
+        None if target.as_str().starts_with('/') => return Ok(target),
+        // `http://a?x` has the path `/` without writing it.
+        None => path.to_owned(),
+    };
     let whole = match target.query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -89,8 +102,10 @@ fn check_segments(path: &str) -> Result<(), Refusal> {
     // One trailing slash is a path of its own, as RFC 3986 has it: `/a/` is not `/a`.
     let path = path.strip_suffix('/').unwrap_or(path);
     for segment in path.split('/') {
-        // `..;x` is a dot segment to servers that cut path parameters off.
-        match segment.split(';').next().unwrap_or(segment) {
+        // `..;x` is a dot segment to servers that cut path parameters off, and so is `..%3Bx` to
+        // those that decode first.
+        let name = segment.split(';').next().unwrap_or(segment);
+        match name.split("%3B").next().unwrap_or(name) {
             "" => return Err(Refusal::EmptySegment),
             "." | ".." => return Err(Refusal::DotSegment),
             _ => {}
@@ -103,14 +118,18 @@ fn check_segments(path: &str) -> Result<(), Refusal> {
 /// nothing changes. What would read differently once decoded is refused.
 fn decode_unreserved(path: &str) -> Result<Option<String>, Refusal> {
     let mut out = String::with_capacity(path.len());
+    // What the path means once it is decoded: overlong UTF-8 is a second form of `.` and `/`.
+    let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((plain, encoded)) = rest.split_once('%') {
         out.push_str(plain);
+        decoded.extend_from_slice(plain.as_bytes());
         let digits = encoded.get(..2).ok_or(Refusal::PercentEncoding)?;
         if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Refusal::PercentEncoding);
         }
         let byte = u8::from_str_radix(digits, 16).map_err(|_| Refusal::PercentEncoding)?;
+        decoded.push(byte);
         match byte {
             b'/' | b'\\' => return Err(Refusal::EncodedSlash),
             b'%' => return Err(Refusal::PercentEncoding),
@@ -124,6 +143,9 @@ fn decode_unreserved(path: &str) -> Result<Option<String>, Refusal> {
             }
         }
         rest = encoded.get(2..).unwrap_or_default();
+    }
+    if std::str::from_utf8(&decoded).is_err() {
+        return Err(Refusal::PercentEncoding);
     }
     out.push_str(rest);
     Ok((out != path).then_some(out))
@@ -181,7 +203,7 @@ mod tests {
             request = request.header(name, value);
         }
         let head = Head::canonical(request.body(()).unwrap().into_parts().0, Scheme::Https)?;
-        Ok(format!("{} {}", head.host, head.target))
+        Ok(format!("{} {}", head.host, head.target.as_str()))
     }
 
     #[track_caller]
@@ -217,6 +239,9 @@ mod tests {
         check("/a%252fb", Err(Refusal::PercentEncoding));
         check("/a%zz", Err(Refusal::PercentEncoding));
         check("/a%2", Err(Refusal::PercentEncoding));
+        check("/a/..%3bx/b", Err(Refusal::DotSegment));
+        check("/a/%c0%ae%c0%ae/b", Err(Refusal::PercentEncoding));
+        check("/a%c3/%bc", Err(Refusal::PercentEncoding));
         check("/a%00", Err(Refusal::PathByte));
         check("/a%0d%0a", Err(Refusal::PathByte));
     }
@@ -232,6 +257,22 @@ mod tests {
         assert_eq!(canonical("GET /x\nhost: a,b"), Err(Refusal::Host));
         assert_eq!(canonical("GET /x\nhost: [::1]:8443").unwrap(), "[::1]:8443 /x");
         assert_eq!(canonical("GET /x\nhost: a:99999"), Err(Refusal::Host));
+        assert_eq!(canonical("GET /x\nhost: a:+443"), Err(Refusal::Host));
+        assert_eq!(canonical("GET /x\nhost: [1:2:3]"), Err(Refusal::Host));
+        assert_eq!(canonical("GET ftp://a/x\nhost: a"), Err(Refusal::TargetForm));
+        assert_eq!(canonical("GET http://a?x\nhost: a").unwrap(), "a /?x");
+    }
+
+    #[test]
+    fn a_method_has_one_spelling() {
+        for method in ["get", "Delete", "TRACK", "TRACE", "CONNECT"] {
+            assert_eq!(
+                canonical(&format!("{method} /x\nhost: a")),
+                Err(Refusal::Method),
+                "{method}"
+            );
+        }
+        assert_eq!(canonical("PURGE /x\nhost: a").unwrap(), "a /x");
     }
 
     #[test]

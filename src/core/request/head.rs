@@ -96,7 +96,9 @@ impl Head {
         let http::request::Parts { method, uri, version, mut headers, .. } = parts;
         let protocol =
             if version == http::Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 };
-        if method == Method::CONNECT || method == Method::TRACE {
+        // Methods are case-sensitive; servers that fold them would read `delete` as DELETE.
+        let is_folded = method.as_str().bytes().any(|b| b.is_ascii_lowercase());
+        if is_folded || matches!(method.as_str(), "CONNECT" | "TRACE" | "TRACK") {
             return Err(Refusal::Method);
         }
         let upgrade = headers::strip(&mut headers, protocol)?;

@@ -52,6 +52,7 @@ pub(super) fn strip(
     if present == 0 {
         return Ok(None);
     }
+    check_transfer_encoding(headers)?;
     let upgrade = upgrade(headers, protocol)?;
     let named = named_by_connection(headers)?;
     // `te: trailers` is the one value that says something to the next hop too (gRPC needs it).
@@ -94,15 +95,29 @@ fn survey(headers: &HeaderMap) -> Result<u32, Refusal> {
     Ok(present)
 }
 
+/// `chunked`, once and alone, is the coding that is undone here; another one beside it would reach
+/// the upstream applied and unnamed.
+fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if is_plain { Ok(()) } else { Err(Refusal::HeaderByte) }
+}
+
 fn upgrade(headers: &HeaderMap, protocol: Protocol) -> Result<Option<Box<str>>, Refusal> {
-    let Some(value) = headers.get(UPGRADE) else { return Ok(None) };
+    let mut values = headers.get_all(UPGRADE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
     let asks = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
-    let is_websocket = value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let is_websocket =
+        values.next().is_none() && value.as_bytes().eq_ignore_ascii_case(b"websocket");
     match (protocol, asks, is_websocket) {
         (Protocol::Http1, true, true) => Ok(Some("websocket".into())),
         // Without `Connection: upgrade` it is a hop-by-hop header like any other.
@@ -169,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn only_chunked_is_undone() {
+        check(&[("transfer-encoding", "Chunked")], Ok(" None"));
+        check(&[("transfer-encoding", "gzip, chunked")], Err(Refusal::HeaderByte));
+        let two = [("transfer-encoding", "identity"), ("transfer-encoding", "chunked")];
+        check(&two, Err(Refusal::HeaderByte));
+    }
+
+    #[test]
     fn connection_may_not_name_what_was_decided_on() {
         check(&[("connection", "authorization")], Err(Refusal::ConnectionHeader));
         check(&[("connection", "close, x-spiffe-id")], Err(Refusal::ConnectionHeader));
@@ -180,6 +203,8 @@ mod tests {
         check(&websocket, Ok(" Some(\"websocket\")"));
         check(&[("connection", "upgrade"), ("upgrade", "h2c")], Err(Refusal::Upgrade));
         check(&[("upgrade", "websocket")], Ok(" None"));
+        let two = [("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c")];
+        check(&two, Err(Refusal::Upgrade));
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! `portreeve conformance`: suites of data cases through the product's own code.
+//!
+//! Cases come from the binary or from `--cases`; each suite has one function that turns them into
+//! [`CaseResult`]s. The list of expected failures is held against the results in one place.
+
+mod canonical_request;
+mod embedded;
+mod expected;
+mod json_cases;
+mod spiffe_id;
+mod wire;
+
+use std::io::{Write as _, stdout};
+use std::path::{Path, PathBuf};
+
+use portreeve_core::policy::cases::{CaseResult, Summary};
+
+use super::policy::{read, report, test};
+use super::{Exit, Format};
+
+/// Run suites of conformance cases through the product's own code.
+///
+/// The cases are data and come with the program; the suites are
+///
+///   policy              every test of the policies that come with the program
+///   canonical-request   request heads as bytes, and the one form of each or its refusal
+///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///
+/// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
+/// for `policy` a bundle or a folder of bundles, otherwise JSON files; `schemas/` describes them. A
+/// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
+/// fails the run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP, verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The suite to run; all of them when not given
+    #[arg(value_enum)]
+    suite: Option<Suite>,
+    /// Take the cases from here
+    #[arg(long, value_name = "PATH", requires = "suite")]
+    cases: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "pretty")]
+    format: Format,
+}
+
+const AFTER_HELP: &str = "\
+Prints each failure and closes with `N passed, N failed, N skipped`.
+Exit code: 0 all as expected, 1 a case failed or none was found, 2 the cases cannot be read
+
+Examples:
+  portreeve conformance
+  portreeve conformance canonical-request
+  portreeve conformance policy --cases ./policies --format json";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Suite {
+    Policy,
+    CanonicalRequest,
+    SpiffeId,
+}
+
+impl Suite {
+    const ALL: [Self; 3] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::CanonicalRequest => "canonical-request",
+            Self::SpiffeId => "spiffe-id",
+        }
+    }
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
+    let out = &mut stdout().lock();
+    let (name, results) = match args.suite {
+        Some(suite) => (suite.as_str(), results(suite, args.cases.as_deref())?),
+        None => {
+            let mut all = Vec::new();
+            for suite in Suite::ALL {
+                let results = results(suite, None)?;
+                if args.format == Format::Pretty {
+                    writeln!(out, "{}: {}", suite.as_str(), Summary::of(&results))?;
+                }
+                all.extend(results);
+            }
+            ("all", all)
+        }
+    };
+    Ok(report::print(out, name, &results, args.format)?)
+}
+
+/// The results of one suite, held against its list of expected failures.
+fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
+    let results = match suite {
+        Suite::Policy => policy_results(cases)?,
+        Suite::CanonicalRequest => {
+            canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
+        }
+        Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+    };
+    let expected = expected::failures(embedded::expected_failures(suite))?;
+    let judge = |result: CaseResult| {
+        let reason = expected.get(&result.name).cloned();
+        result.with_expected_failure(reason.as_deref())
+    };
+    Ok(results.into_iter().map(judge).collect())
+}
+
+fn policy_results(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
+    match cases {
+        Some(folder) => test::results(&read::files_of(folder)?, folder, None),
+        None => test::results(&embedded::policies()?, Path::new("policies"), None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Findings as workflow commands, which GitHub shows beside the lines of a pull request.
+
+use portreeve_core::policy::{Finding, Severity};
+
+/// `::error file=…,line=…,col=…,title=…::message`, escaped as the runner reads it.
+pub(super) fn annotation(finding: &Finding) -> String {
+    let command = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut properties = vec![format!("file={}", property(&finding.file))];
+    if finding.line > 0 {
+        properties.push(format!("line={}", finding.line));
+    }
+    if finding.column > 0 {
+        properties.push(format!("col={}", finding.column));
+    }
+    properties.push("title=portreeve policy check".to_owned());
+    let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let message = data(&format!("{}{hint}", finding.message));
+    format!("::{command} {}::{message}", properties.join(","))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_cannot_be_forged_by_the_text_of_a_policy() {
+        let message = "100% of `\n::error::x` is wrong".to_owned();
+        let mut finding = Finding::new(Severity::Warning, "a,b:c.rego", 7, 3, message);
+        finding.hint = Some("fix it".to_owned());
+        assert_eq!(
+            annotation(&finding),
+            "::warning file=a%2Cb%3Ac.rego,line=7,col=3,title=portreeve policy check::\
+             100%25 of `%0A::error::x` is wrong%0Ahint: fix it",
+        );
+    }
+
+    #[test]
+    fn a_finding_about_the_whole_file_has_no_line() {
+        let finding = Finding::new(Severity::Error, "a.rego", 0, 0, "no rule".to_owned());
+        let expected = "::error file=a.rego,title=portreeve policy check::no rule";
+        assert_eq!(annotation(&finding), expected);
+    }
+}

@@ -1,0 +1,34 @@
+//! `portreeve policy …`: check, test and evaluate policies from a folder, before git or a sidecar
+//! sees them.
+//!
+//! Policy from a folder is foreign text: it is loaded and run on a thread with a stack of its own,
+//! and whatever it says is printed with its control characters escaped.
+
+pub(super) mod read;
+pub(super) mod report;
+pub(super) mod test;
+mod check;
+mod eval;
+mod folder;
+mod github;
+
+use super::Exit;
+
+/// Check, test and evaluate policies.
+///
+/// A bundle is a folder of Rego, Cedar or both, with its data and its tests. These commands read it
+/// as the sidecar will and decide with the very same code.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    Check(check::Args),
+    Test(test::Args),
+    Eval(Box<eval::Args>),
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Eval(args) => eval::run(*args),
+    }
+}

@@ -1,0 +1,171 @@
+//! Cedar's own test format, as `cedar run-tests` reads it.
+//!
+//! A test enters below [`crate::request::AccessRequest`]: principal, action, resource, context and
+//! entities go to Cedar as they stand, under the bundle's policies and schema. The decision and the
+//! number of errors are compared exactly; `reason` must be among the policies that decided.
+
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Response,
+    Schema,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::{Bundle, Files};
+use super::json_lines::element_lines;
+use super::{CaseOutcome, CaseResult, MAX_CASES};
+
+/// One test. Keys that Cedar's runner does not know it ignores, and so does this.
+#[derive(Debug, Deserialize)]
+struct Test {
+    request: TestRequest,
+    entities: Value,
+    decision: Expected,
+    reason: Vec<String>,
+    num_errors: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct TestRequest {
+    principal: String,
+    action: String,
+    resource: String,
+    context: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Expected {
+    Allow,
+    Deny,
+}
+
+/// What the tests of one file run against.
+struct Subject<'a> {
+    policies: &'a PolicySet,
+    schema: &'a Schema,
+    files: &'a Files,
+    /// The folder of the test file, with its slash, or empty: entity files stand at or below it.
+    folder: &'a str,
+}
+
+pub(super) fn run(path: &str, text: &str, files: &Files, bundle: &Bundle) -> Vec<CaseResult> {
+    let Some((policies, schema)) = bundle.cedar_policy_set() else {
+        return vec![CaseResult::unreadable(path, 0, "the bundle has no Cedar policies")];
+    };
+    let folder = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
+    run_file(path, text, &Subject { policies, schema, files, folder })
+}
+
+fn run_file(path: &str, text: &str, subject: &Subject<'_>) -> Vec<CaseResult> {
+    let tests = match serde_json::from_str::<Vec<Value>>(text) {
+        Ok(tests) if tests.is_empty() => {
+            return vec![CaseResult::unreadable(path, 0, "the file holds no test")];
+        }
+        Ok(tests) if tests.len() > MAX_CASES => {
+            let message = format!("the file holds more than {MAX_CASES} tests");
+            return vec![CaseResult::unreadable(path, 0, message)];
+        }
+        Ok(tests) => tests,
+        Err(error) => {
+            let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+            let message = format!("the file is not a JSON array of tests: {error}");
+            return vec![CaseResult::unreadable(path, line, message)];
+        }
+    };
+    let lines = element_lines(text);
+    let mut results = Vec::with_capacity(tests.len());
+    for (index, test) in tests.into_iter().enumerate() {
+        let line = lines.get(index).copied().unwrap_or(0);
+        let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
+        let name = name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)));
+        let outcome = run_test(test, subject).unwrap_or_else(CaseOutcome::errored);
+        results.push(CaseResult::new(path, line, name, outcome));
+    }
+    results
+}
+
+/// Runs one test; `Err` says why it could not run.
+fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
+    let test: Test = serde_json::from_value(test).map_err(|e| format!("this is no test: {e}"))?;
+    let schema = subject.schema;
+    let principal = entity("principal", &test.request.principal)?;
+    let action = entity("action", &test.request.action)?;
+    let resource = entity("resource", &test.request.resource)?;
+    let context = Context::from_json_value(test.request.context, Some((schema, &action)))
+        .map_err(|e| format!("the context does not fit the schema: {}", chain(&e)))?;
+    let request = Request::new(principal, action, resource, context, Some(schema))
+        .map_err(|e| format!("the request does not fit the schema: {}", chain(&e)))?;
+    let entities = match test.entities {
+        Value::String(name) => entities_file(&name, subject)?,
+        inline => inline,
+    };
+    let entities = Entities::from_json_value(entities, Some(schema))
+        .map_err(|e| format!("the entities do not fit the schema: {}", chain(&e)))?;
+    let response = Authorizer::new().is_authorized(&request, subject.policies, &entities);
+    Ok(judge(test.decision, &test.reason, test.num_errors, &response))
+}
+
+fn entity(role: &str, text: &str) -> Result<EntityUid, String> {
+    text.parse().map_err(|e| format!("the {role} `{text}` is no entity: {}", chain(&e)))
+}
+
+/// The file's JSON; like Cedar's runner, only from the folder of the test file or below.
+fn entities_file(name: &str, subject: &Subject<'_>) -> Result<Value, String> {
+    let path = format!("{}{name}", subject.folder);
+    if name.split('/').any(|part| matches!(part, "" | "." | "..")) || name.contains('\\') {
+        return Err(format!("the entities file `{name}` is not a plain path below the test file"));
+    }
+    let content = subject.files.get(&path);
+    let content = content.ok_or_else(|| format!("there is no entities file `{path}`"))?;
+    serde_json::from_slice(content).map_err(|e| format!("entities file `{path}`: {e}"))
+}
+
+fn judge(
+    wanted: Expected,
+    reasons: &[String],
+    num_errors: usize,
+    response: &Response,
+) -> CaseOutcome {
+    let seen = match response.decision() {
+        Decision::Allow => Expected::Allow,
+        Decision::Deny => Expected::Deny,
+    };
+    let decided: Vec<&PolicyId> = response.diagnostics().reason().collect();
+    let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+    let is_reason = |id: &String| decided.iter().any(|seen| seen.to_string() == *id);
+    if seen == wanted && errors.len() == num_errors && reasons.iter().all(is_reason) {
+        return CaseOutcome::Passed;
+    }
+    let decided: Vec<String> = decided.iter().map(ToString::to_string).collect();
+    CaseOutcome::Failed {
+        expected: text(wanted, reasons, num_errors),
+        actual: text(seen, &decided, errors.len()),
+        detail: (!errors.is_empty()).then(|| errors.join("; ")),
+    }
+}
+
+fn text(decision: Expected, reasons: &[String], num_errors: usize) -> String {
+    let decision = match decision {
+        Expected::Allow => "allow",
+        Expected::Deny => "deny",
+    };
+    let reasons = if reasons.is_empty() { "no policy".to_owned() } else { reasons.join(", ") };
+    let plural = if num_errors == 1 { "" } else { "s" };
+    format!("{decision} by {reasons} with {num_errors} error{plural}")
+}
+
+/// An error and its causes in one line: Cedar keeps the telling part in the cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
