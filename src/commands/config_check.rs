@@ -81,7 +81,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
 fn summary(config: &Config) -> String {
     let mut text = String::new();
     let identity::Source::WorkloadApi { socket } = &config.identity.source;
-    let mut line = |name: &str, value: String| drop(writeln!(text, "{name:<10} {value}"));
+    let mut line = |name: &str, value: String| {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "{name:<10} {value}");
+    };
     line("service", config.service.to_string());
     line("identity", format!("Workload API at {}", socket.display()));
     for listener in &config.listeners {

@@ -60,7 +60,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn in_words(status: &Status) -> String {
     let mut text = String::new();
-    let mut line = |name: &str, value: String| drop(writeln!(text, "{name:<10} {value}"));
+    let mut line = |name: &str, value: String| {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "{name:<10} {value}");
+    };
     let age = |at: portreeve_core::Timestamp| span(status.now.unix_seconds() - at.unix_seconds());
     let state = match status.readiness.state() {
         PartState::Ready => "ready",
@@ -170,13 +173,16 @@ mod tests {
 
     #[test]
     fn a_ready_sidecar_is_told_in_a_few_lines() {
-        check(&sample(), expect![[r#"
+        check(
+            &sample(),
+            expect![[r#"
             sidecar    orders: ready; version 0.1.0, up 1d 3h
             identity   spiffe://td/orders, 47m 2s left
               trusts   td
             policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
             log        /log, written; 7 next, 0 queued, 0 lost
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -186,13 +192,16 @@ mod tests {
         status.policy = None;
         let part = Part::not_ready("identity", "identity.unavailable", "no SVID yet");
         status.readiness.parts.insert(0, part);
-        check(&status, expect![[r#"
+        check(
+            &status,
+            expect![[r#"
             sidecar    orders: NOT ready; version 0.1.0, up 1d 3h
               part     identity not_ready: no SVID yet (identity.unavailable)
             identity   none yet
             policy     none yet
             log        /log, written; 7 next, 0 queued, 0 lost
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

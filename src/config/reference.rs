@@ -133,8 +133,8 @@ fn meaning_of(field: &Value) -> String {
         let _ = write!(text, " {low} to {high}.");
     }
     match (number("minItems"), number("maxItems")) {
-        (Some(low), Some(high)) => drop(write!(text, " {low} to {high} entries.")),
-        (None, Some(high)) => drop(write!(text, " At most {high} entries.")),
+        (Some(low), Some(high)) => text.push_str(&format!(" {low} to {high} entries.")),
+        (None, Some(high)) => text.push_str(&format!(" At most {high} entries.")),
         _ => {}
     }
     text

@@ -309,7 +309,9 @@ fn a_wrong_type_says_what_is_wanted() {
     );
     check_addition(
         "log: { keep_files: 1.5 }",
-        expect!["portreeve.yaml:14:20: log.keep_files: expected a whole number, found a number with a fraction"],
+        expect![
+            "portreeve.yaml:14:20: log.keep_files: expected a whole number, found a number with a fraction"
+        ],
     );
     check_addition(
         "log: files",

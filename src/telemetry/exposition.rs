@@ -1,16 +1,16 @@
-//! The two text formats: OpenMetrics 1.0 for whoever accepts it, Prometheus 0.0.4 for all others.
+//! The two text formats: `OpenMetrics` 1.0 for whoever accepts it, 0.0.4 for all others.
 
 pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 pub(super) const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Whether an `Accept` header asks for OpenMetrics with a weight above zero.
+/// Whether an `Accept` header asks for `OpenMetrics` with a weight above zero.
 pub(super) fn wants_open_metrics(accept: Option<&str>) -> bool {
     accept.unwrap_or_default().split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let is_ours = parts
             .next()
             .is_some_and(|name| name.eq_ignore_ascii_case("application/openmetrics-text"));
-        is_ours && !parts.any(|part| is_zero_weight(part))
+        is_ours && !parts.any(is_zero_weight)
     })
 }
 
@@ -19,8 +19,8 @@ fn is_zero_weight(parameter: &str) -> bool {
     weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32))
 }
 
-/// Rewrites OpenMetrics text as 0.0.4: there a counter is declared by the name of its sample, and the
-/// lines `# UNIT` and `# EOF` do not exist.
+/// Rewrites `OpenMetrics` text as 0.0.4: there a counter is declared by the name of its sample, and
+/// the lines `# UNIT` and `# EOF` do not exist.
 pub(super) fn to_prometheus(open_metrics: &str) -> String {
     let mut out = String::with_capacity(open_metrics.len());
     // The help comes before the type that decides how its metric is called.
@@ -33,9 +33,9 @@ pub(super) fn to_prometheus(open_metrics: &str) -> String {
         {
             let suffix = if kind == "counter" { "_total" } else { "" };
             if let Some((_, text)) = help.take().filter(|(helped, _)| *helped == name) {
-                out.push_str(&format!("# HELP {name}{suffix} {text}\n"));
+                out.extend(["# HELP ", name, suffix, " ", text, "\n"]);
             }
-            out.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
+            out.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
         } else if !line.starts_with("# ") {
             out.push_str(line);
             out.push('\n');
