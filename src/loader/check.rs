@@ -6,9 +6,10 @@
 use portreeve_core::policy::{
     Bundle, Files, Finding, Findings, Outcome, Reason, Revision, Severity, decide,
 };
+use portreeve_core::request::{AccessRequest, DocumentError};
 
 use super::protocol::{CheckRequest, Checked, Counts, Job, bounded, bounded_findings};
-use super::{LoaderError, SERVING_STACK_BYTES, disk, sample, sandbox, worker};
+use super::{LoaderError, SERVING_STACK_BYTES, disk, sandbox, worker};
 
 /// Runs a check worker: one job on standard input, one answer on standard output.
 ///
@@ -52,9 +53,12 @@ pub fn main() -> Result<(), LoaderError> {
 fn load_and_try(files: &Files, revision: Revision) -> Verdict {
     let (bundle, mut findings) = Bundle::load(files, revision)?;
     let languages = bundle.languages();
-    let Some(request) = sample::request() else {
-        findings.error("", 0, 0, "there is no sample request to try the bundle with");
-        return Err(findings);
+    let request = match sample() {
+        Ok(request) => request,
+        Err(error) => {
+            findings.error("", 0, 0, format!("there is no sample request: {error}"));
+            return Err(findings);
+        }
     };
     let decision = decide(&bundle, &request);
     if decision.reason == Reason::EnginePanic {
@@ -73,8 +77,39 @@ fn load_and_try(files: &Files, revision: Revision) -> Verdict {
     Ok((counts, findings))
 }
 
+/// The request that a candidate is tried with: ordinary, and nobody's.
+fn sample() -> Result<AccessRequest, DocumentError> {
+    AccessRequest::described(&serde_json::json!({
+        "source": "spiffe://sample.invalid/caller",
+        "path": "/sample?key=value",
+        "headers": { "user-agent": "portreeve-check" },
+    }))
+}
+
 type Verdict = Result<(Counts, Findings), Findings>;
 
 fn rejected(text: &str, findings: Findings) -> Checked {
     Checked::Rejected { text: bounded(text), findings: bounded_findings(findings) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_a_valid_request() {
+        assert_eq!(sample().unwrap().head.path(), "/sample");
+    }
+
+    #[test]
+    fn a_bundle_is_loaded_and_tried_and_a_broken_one_is_not() {
+        let check = |policy: &str| {
+            let mut files = Files::default();
+            files.insert("p.cedar", policy.as_bytes().to_vec()).unwrap();
+            load_and_try(&files, Revision::default())
+        };
+        let (counts, _) = check("permit(principal, action, resource);").unwrap();
+        assert_eq!(counts, Counts { cedar_policies: 1, rego_rules: 0 });
+        assert!(check("permit(").unwrap_err().has_errors());
+    }
 }

@@ -14,7 +14,6 @@ mod client;
 mod keeper;
 mod worker;
 mod fetch;
-mod sample;
 mod check;
 
 use std::io;
@@ -26,6 +25,7 @@ pub use disk::{Place, bundle_path, read_bundle, sync_directory, write_atomically
 pub use fetch::main as fetch;
 pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode};
 pub use keeper::main as keeper;
+pub(crate) use protocol::chain;
 pub use protocol::{
     Assignment, CheckRequest, Checked, Counts, FetchRequest, Fetched, Limits, Source,
 };

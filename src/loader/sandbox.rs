@@ -208,3 +208,78 @@ impl Report {
         self.missing.push(sentence);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    /// A domain holds for its thread, so that each is tried on a thread of its own.
+    fn confined<T: Send + 'static>(
+        confine: impl FnOnce() -> RestrictionStatus + Send + 'static,
+        attempt: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let thread = std::thread::spawn(move || {
+            let is_enforced = confine().ruleset != RulesetStatus::NotEnforced;
+            is_enforced.then(attempt)
+        });
+        thread.join().unwrap()
+    }
+
+    #[test]
+    fn a_check_reads_writes_and_starts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "a").unwrap();
+        let attempt = move || {
+            [
+                fs::read(&file).is_ok(),
+                fs::write(&file, "b").is_ok(),
+                fs::remove_file(&file).is_ok(),
+                Command::new("true").status().is_ok(),
+            ]
+        };
+        // A kernel without Landlock says so in the report and is not tested here.
+        let done = confined(|| empty_domain().unwrap(), attempt);
+        assert!(done.is_none_or(|done| done == [false; 4]), "{done:?}");
+    }
+
+    #[test]
+    fn a_keeper_writes_its_store_reads_its_source_and_runs_programs_of_the_system() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = root.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("a"), "#!/bin/sh\n").unwrap();
+            folder
+        };
+        let (store, policies, other) = (folder("store"), folder("policies"), folder("other"));
+        let source = Source::Dir(policies.clone());
+        let limits = Limits::default();
+        let assignment = Assignment { source, store: store.clone(), limits };
+        let confine = move || {
+            let mut report = Report { complete: true, missing: Vec::new() };
+            let status = keeper_domain(&assignment, &mut report).unwrap();
+            assert_eq!(report.missing, Vec::<String>::new());
+            status
+        };
+        let attempt = move || {
+            let may = |folder: &Path| {
+                (fs::read(folder.join("a")).is_ok(), fs::write(folder.join("a"), "").is_ok())
+            };
+            let runs = Command::new("git").arg("--version").output().is_ok();
+            (may(&store), may(&policies), may(&other), runs)
+        };
+        let done = confined(confine, attempt);
+        let expected = ((true, true), (true, false), (false, false), true);
+        assert!(done.is_none_or(|done| done == expected), "{done:?}");
+    }
+
+    #[test]
+    fn a_mounted_secret_opens_its_folder_and_never_the_root() {
+        assert_eq!(mounted(Path::new("/run/secrets/token")), Path::new("/run/secrets"));
+        assert_eq!(mounted(Path::new("/token")), Path::new("/token"));
+    }
+}

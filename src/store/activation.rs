@@ -11,7 +11,7 @@ use super::load_thread::{LoadThread, Refused};
 use super::{ActiveStatus, Event, Failure, LoaderState, Shared, Stage, schedule};
 use crate::clock::Clock;
 use crate::loader::{
-    CheckRequest, Checked, FetchRequest, Fetched, Keeper, LoaderError, Place, Source,
+    CheckRequest, Checked, FetchRequest, Fetched, Keeper, LoaderError, Place, Source, chain,
 };
 
 /// The store's one task; it alone changes what is active.
@@ -263,16 +263,4 @@ impl Task {
 fn key(bundle: &Bundle) -> String {
     let Revision { commit, digest, .. } = &bundle.revision;
     if commit.is_empty() { digest.to_string() } else { commit.to_string() }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &LoaderError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

@@ -228,6 +228,7 @@ fn read_token(file: &Path) -> Result<String, FetchError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
 
     use super::*;
 
@@ -245,6 +246,28 @@ mod tests {
         assert!(arguments.iter().any(|argument| argument.starts_with(helper)), "{arguments:?}");
         let token = command.get_envs().find(|(name, _)| *name == TOKEN_VARIABLE);
         assert_eq!(token.unwrap().1.unwrap(), "s3cret");
+    }
+
+    #[test]
+    fn git_is_told_the_token_for_its_own_host_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, "s3cret'\"$(id)\n").unwrap();
+        let git = git("https://git.example:8443/p.git", None, Some(file)).unwrap();
+        let ask = |host: &str| {
+            let mut running = git.start("credential", &["fill"]).unwrap();
+            write!(running.stdin, "protocol=https\nhost={host}\n\n").unwrap();
+            drop(running.stdin);
+            let mut answer = String::new();
+            running.stdout.read_to_string(&mut answer).unwrap();
+            answer
+        };
+        let answer = ask("git.example:8443");
+        assert!(answer.contains("\npassword=s3cret'\"$(id)\n"), "{answer}");
+        for other in ["git.example", "evil.example", "git.example:8443.evil.example"] {
+            let answer = ask(other);
+            assert!(!answer.contains("s3cret"), "{answer}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::{Files, FilesError};
 
-use super::protocol::{FetchRequest, Fetched, Job, bounded};
+use super::protocol::{FetchRequest, Fetched, Job, bounded, chain};
 use super::{Assignment, LoaderError, Place, Source, disk, sandbox, worker};
 use git::{Git, GitFailure};
 use remote::{Reference, Remote};
@@ -238,16 +238,4 @@ fn upload_pack(remote: &Remote) -> Vec<&'static str> {
 fn write(store: &Path, files: &Files, digest: &str) -> io::Result<()> {
     let path = disk::bundle_path(store, Place::Candidates, digest);
     disk::write_atomically(&path.ok_or(io::ErrorKind::InvalidInput)?, &files.to_bytes())
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }
