@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use portreeve_core::Timestamp;
 
-use super::log::OpenError;
 use super::recover::{Recovered, quarantine_path, recover};
-use super::{Durability, Settings, Target, files};
+use super::{Durability, OpenError, Settings, Target, files};
 use crate::clock::Clock;
 
 /// What happened to files and is not recorded yet. Rotations faster than the log thread records

@@ -12,6 +12,8 @@ mod appender;
 mod queue;
 mod refusals;
 mod health;
+mod receipt;
+mod inner;
 mod log;
 mod thread;
 mod reader;
@@ -21,9 +23,10 @@ mod tests;
 use std::path::PathBuf;
 
 pub use health::{State, Status};
-pub use log::{Log, NotAccepted, OpenError, Receipt, decision_id, this_instance};
+pub use log::{Log, decision_id, this_instance};
 pub use portreeve_core::record::{End, Event, Instance};
 pub use reader::{Follow, Lines, ReadError, find, last, read};
+pub use receipt::{NotAccepted, OpenError, Receipt};
 pub use refusals::Refusal;
 
 /// Where records go and what accepting one means.

@@ -13,7 +13,7 @@ use portreeve_core::request::{
 };
 use serde_json::Value;
 
-use super::log::lock;
+use super::inner::lock;
 use super::queue::QUEUE_LINES;
 use super::*;
 use crate::clock::Clock;
@@ -53,7 +53,7 @@ async fn numbers_have_no_gap_under_concurrent_writers() {
 async fn a_restart_continues_the_numbers_and_quarantines_a_torn_line() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), |_| {});
-    decide(&log, "/a").await.unwrap();
+    let _ = decide(&log, "/a").await.unwrap();
     log.close().await;
     let file = files::list(dir.path()).unwrap().pop().unwrap().path;
     let torn = b"{\"v\":1,\"seq\":4,\"id\":\"01";
@@ -135,7 +135,7 @@ async fn rotation_loses_nothing_and_old_files_are_pruned() {
             settings.durability = durability;
         });
         for _ in 0..50 {
-            decide(&log, "/").await.unwrap();
+            let _ = decide(&log, "/").await.unwrap();
         }
         log.close().await;
         let records = records(dir.path());
@@ -154,8 +154,8 @@ async fn rotation_loses_nothing_and_old_files_are_pruned() {
             settings.keep_files = Some(3);
             settings.durability = durability;
         });
-        decide(&log, "/").await.unwrap();
-        decide(&log, "/").await.unwrap();
+        let _ = decide(&log, "/").await.unwrap();
+        let _ = decide(&log, "/").await.unwrap();
         log.close().await;
         let left = files::list(dir.path()).unwrap().len();
         // The records of the deletions themselves may begin further files.
@@ -191,7 +191,7 @@ async fn files_are_for_us_alone() {
 async fn a_deleted_file_is_noticed_and_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), |_| {});
-    decide(&log, "/").await.unwrap();
+    let _ = decide(&log, "/").await.unwrap();
     fs::remove_file(files::list(dir.path()).unwrap().pop().unwrap().path).unwrap();
     log.close().await;
     let text = fs::read_to_string(files::list(dir.path()).unwrap().pop().unwrap().path).unwrap();
@@ -214,7 +214,7 @@ async fn a_flood_of_refusals_takes_nothing_from_decisions() {
             detail: None,
         });
     }
-    decide(&log, "/").await.unwrap();
+    let _ = decide(&log, "/").await.unwrap();
     let status = log.close().await;
     assert!(status.lost.is_empty(), "{:?}", status.lost);
     let records = records(dir.path());
@@ -269,7 +269,7 @@ async fn a_decision_is_found_with_its_end_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), |_| {});
     let receipt = decide(&log, "/").await.unwrap();
-    decide(&log, &format!("/{}", receipt.id())).await.unwrap();
+    let _ = decide(&log, &format!("/{}", receipt.id())).await.unwrap();
     log.end(&receipt, &End { status: Some(200), ..End::default() });
     log.close().await;
     let found = find(dir.path(), receipt.id()).unwrap();
@@ -283,7 +283,7 @@ async fn a_log_is_followed_over_rotations() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path(), |settings| settings.rotate_bytes = 2_000);
     for n in 0..10 {
-        decide(&log, &format!("/{n}")).await.unwrap();
+        let _ = decide(&log, &format!("/{n}")).await.unwrap();
     }
     let is_decision = |line: &[u8]| String::from_utf8_lossy(line).contains("\"kind\":\"decision\"");
     let path = |line: &Vec<u8>| {
@@ -295,7 +295,7 @@ async fn a_log_is_followed_over_rotations() {
     assert_eq!(paths, ["/6", "/7", "/8", "/9"]);
     assert!(follow.poll().unwrap().is_empty());
     for n in 10..20 {
-        decide(&log, &format!("/{n}")).await.unwrap();
+        let _ = decide(&log, &format!("/{n}")).await.unwrap();
     }
     let mut paths = Vec::new();
     loop {

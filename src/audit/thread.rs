@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::appender::{Appender, Notice};
-use super::log::{Inner, decision_id, lock};
+use super::inner::{Inner, lock};
+use super::log::decision_id;
 use super::queue::{Entry, Owner};
 use super::{Durability, NotAccepted, Target};
 
@@ -186,9 +187,10 @@ impl Inner {
 
     /// Looks at the file's place, and records what has gathered since the last time.
     fn tick(&self, scratch: &mut Scratch) {
-        let next_seq = self.next_seq.load(Ordering::Relaxed);
+        let queued = self.next_queued();
         let (placed, notices) = {
             let mut appender = lock(&self.appender);
+            let next_seq = queued.unwrap_or_else(|| self.next_seq.load(Ordering::Relaxed));
             let placed = appender.check_place(next_seq);
             (placed, std::mem::take(&mut appender.notices))
         };
@@ -216,6 +218,14 @@ impl Inner {
             }
         }
         self.drain();
+    }
+
+    /// At `queued`, the number of the line that will be written next: only this thread takes lines.
+    fn next_queued(&self) -> Option<u64> {
+        let queue = lock(&self.queue);
+        let first = queue.entries.front().and_then(|entry| entry.seq);
+        (self.settings.durability == Durability::Queued)
+            .then(|| first.unwrap_or_else(|| self.next_seq.load(Ordering::Relaxed)))
     }
 
     fn record_notices(&self, scratch: &mut Scratch, notices: Vec<Notice>) {

@@ -83,7 +83,10 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     }
     let revision = format!("{} {}", at("/policy/repository"), at("/policy/ref"));
     row(out, "policy", &format!("{revision} at commit {}", at("/policy/commit")))?;
-    row(out, "", &format!("{}, signed by {}", at("/policy/digest"), at("/policy/signer")))?;
+    let signer = record.pointer("/policy/signer").and_then(Value::as_str);
+    let signed =
+        signer.map_or_else(|| "no signer".to_owned(), |by| format!("signed by {}", printable(by)));
+    row(out, "", &format!("{}, {signed}", at("/policy/digest")))?;
     let masked: Vec<_> = list(record, "/masked").map(|it| text(it, "")).collect();
     if masked.is_empty() { Ok(()) } else { row(out, "masked", &masked.join(", ")) }
 }
@@ -176,7 +179,7 @@ mod tests {
                           accept: */*
               decided by  orders.cedar:7  `no-web`
               policy      https://git.example/p.git main at commit 4f1c
-                          sha256:ab, signed by -
+                          sha256:ab, no signer
               masked      /request/query
               end         status 403, 0 bytes in, 51 out, tries 0, 1.500 ms
         "#]]

@@ -1,4 +1,4 @@
-//! Decision IDs: UUIDv7 (RFC 9562 §5.7), so that they sort by time and are found by it.
+//! Decision IDs: `UUIDv7` (RFC 9562 §5.7), so that they sort by time and are found by it.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use crate::Timestamp;
 
 const LENGTH: usize = 36;
 
-/// The name of one decision, in the record and on the wire: a UUIDv7 in its lower-case text form.
+/// The name of one decision, in the record and on the wire: a `UUIDv7` in its lower-case text form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DecisionId {
     text: [u8; LENGTH],
 }
 
-/// A text that is not a UUIDv7 in lower case with hyphens.
+/// A text that is not a `UUIDv7` in lower case with hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a decision id such as `01936a3e-5d2c-7f10-8a4b-0123456789ab`")]
 pub struct DecisionIdError {
@@ -33,7 +33,7 @@ impl DecisionId {
     /// Reads the text form.
     ///
     /// # Errors
-    /// The text is not a UUIDv7, or not in lower case with hyphens.
+    /// The text is not a `UUIDv7`, or not in lower case with hyphens.
     pub fn parse(text: &str) -> Result<Self, DecisionIdError> {
         let is_legal = |(at, byte): (usize, &u8)| match at {
             8 | 13 | 18 | 23 => *byte == b'-',
