@@ -23,13 +23,13 @@ pub use status::{
     IdentityStatus, ListenerStatus, LogStatus, Part, PartState, PolicyStatus, Readiness, Status,
 };
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthSettings {
     /// Any address: the answers carry no identity and no path.
     pub address: Option<SocketAddr>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Created with mode 0600.
     pub socket: PathBuf,

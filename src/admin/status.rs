@@ -38,10 +38,8 @@ pub struct Readiness {
 pub struct Status {
     pub version: String,
     pub service: String,
-    #[serde(with = "rfc3339")]
     pub started: Timestamp,
     /// When this was told, by the sidecar's clock.
-    #[serde(with = "rfc3339")]
     pub now: Timestamp,
     pub readiness: Readiness,
     /// `null` until there is one.
@@ -55,9 +53,7 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IdentityStatus {
     pub spiffe_id: String,
-    #[serde(with = "rfc3339")]
     pub not_after: Timestamp,
-    #[serde(with = "rfc3339")]
     pub updated: Timestamp,
     /// The trust domains whose bundles are known.
     pub trust_domains: Vec<String>,
@@ -69,10 +65,8 @@ pub struct PolicyStatus {
     pub source: String,
     pub commit: String,
     pub digest: String,
-    #[serde(with = "rfc3339")]
     pub activated: Timestamp,
     /// When the source was last read without error.
-    #[serde(with = "rfc3339")]
     pub last_success: Timestamp,
     /// Why the newest candidate is not active.
     pub last_error: Option<String>,
@@ -141,19 +135,5 @@ impl PartState {
             Self::Degraded => "degraded",
             Self::NotReady => "not_ready",
         }
-    }
-}
-
-mod rfc3339 {
-    use portreeve_core::Timestamp;
-    use serde::{Deserialize as _, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(at)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(from)?;
-        Timestamp::parse(&text).map_err(de::Error::custom)
     }
 }

@@ -30,7 +30,7 @@ pub use receipt::{NotAccepted, OpenError, Receipt};
 pub use refusals::Refusal;
 
 /// Where records go and what accepting one means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub target: Target,
     pub durability: Durability,

@@ -62,6 +62,8 @@ pub struct Config {
     pub telemetry: telemetry::Settings,
     /// How long a drain waits for what is in flight.
     pub drain_timeout: Duration,
+    /// `sha256:…` of the file's text: what the log says was in force.
+    pub digest: String,
     /// The fields that the environment replaced.
     pub overrides: Vec<Override>,
     /// What is allowed and still worth saying at every start.
@@ -112,5 +114,6 @@ pub fn parse(
         }
     };
     let config = check.finish(config)?;
-    Ok(Config { overrides, ..config })
+    let digest = portreeve_core::policy::digest_of(text.as_bytes());
+    Ok(Config { digest, overrides, ..config })
 }

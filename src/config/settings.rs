@@ -48,6 +48,7 @@ pub(super) fn config(
         admin,
         telemetry,
         drain_timeout,
+        digest: String::new(),
         overrides: Vec::new(),
         warnings: Vec::new(),
     };

@@ -29,14 +29,14 @@ pub use svid::{MaterialError, NotCertificates};
 pub use update::UpdateError;
 
 /// Where identity comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub source: Source,
     /// Which SVID to serve when the source issues several: by hint or by SPIFFE ID; the first if `None`.
     pub pick: Option<Pick>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The SPIFFE Workload API on a Unix socket.
     WorkloadApi { socket: PathBuf },

@@ -120,8 +120,8 @@ impl Task {
         let active = self.shared.active.load_full();
         let active = active.as_deref().map(key);
         let known = active.iter().chain(&self.rejected).cloned().collect();
-        let now = self.clock.now().to_string();
-        self.shared.update(|status| status.last_fetch = Some(now.clone()));
+        let now = self.clock.now();
+        self.shared.update(|status| status.last_fetch = Some(now));
         match self.keeper.fetch(FetchRequest { known }).await? {
             Fetched::Unchanged { known } => {
                 self.shared.update(|status| {
@@ -202,6 +202,7 @@ impl Task {
         let languages = bundle.languages();
         let active = ActiveStatus::new(&bundle, self.clock.now());
         let old = self.shared.active.swap(Some(bundle));
+        self.shared.activated.notify_waiters();
         self.shared.update(|status| {
             status.active = Some(active);
             status.last_error = None;
@@ -240,7 +241,7 @@ impl Task {
     /// Sets the last error; says whether it is another than before.
     fn fail(&self, stage: Stage, commit: &str, text: &str, findings: &Findings) -> bool {
         let failure = Failure {
-            at: self.clock.now().to_string(),
+            at: self.clock.now(),
             stage,
             commit: commit.to_owned(),
             text: text.to_owned(),

@@ -30,7 +30,7 @@ pub use status::{ActiveStatus, Failure, LoaderState, LoaderStatus, Stage, Status
 const EVENT_CAPACITY: usize = 64;
 
 /// Where policy comes from and how often it is looked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub source: Source,
     pub interval: Duration,
@@ -79,6 +79,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     active: ArcSwapOption<Bundle>,
+    /// Wakes who waits for a bundle.
+    activated: Notify,
     status: Mutex<Status>,
     refresh: Notify,
 }
@@ -133,6 +135,17 @@ impl Store {
         self.shared.active.load_full()
     }
 
+    /// Waits until there is a bundle to decide with.
+    pub async fn ready(&self) {
+        loop {
+            let activated = self.shared.activated.notified();
+            if self.shared.active.load().is_some() {
+                return;
+            }
+            activated.await;
+        }
+    }
+
     /// What is active, what was tried, and why not.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -149,6 +162,7 @@ impl Shared {
     fn new(source: &Source) -> Self {
         Self {
             active: ArcSwapOption::empty(),
+            activated: Notify::new(),
             status: Mutex::new(Status::new(source)),
             refresh: Notify::new(),
         }

@@ -17,8 +17,8 @@ pub struct Status {
     pub subdir: String,
     pub active: Option<ActiveStatus>,
     /// When the source was last looked at, and when that last went well.
-    pub last_fetch: Option<String>,
-    pub last_success: Option<String>,
+    pub last_fetch: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
     /// Gone as soon as the source stands at the active commit again.
     pub last_error: Option<Failure>,
     pub loader: LoaderStatus,
@@ -29,7 +29,7 @@ pub struct Status {
 pub struct ActiveStatus {
     pub commit: String,
     pub digest: String,
-    pub since: String,
+    pub since: Timestamp,
     pub cedar_policies: usize,
     pub rego_rules: usize,
 }
@@ -37,7 +37,7 @@ pub struct ActiveStatus {
 /// What went wrong last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    pub at: String,
+    pub at: Timestamp,
     pub stage: Stage,
     /// Empty if no commit was reached, or the source has none.
     pub commit: String,
@@ -106,7 +106,7 @@ impl ActiveStatus {
         Self {
             commit: bundle.revision.commit.to_string(),
             digest: bundle.revision.digest.to_string(),
-            since: since.to_string(),
+            since,
             cedar_policies,
             rego_rules,
         }

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 pub use duration::DurationHistogram;
 pub use metrics::{ConnectionState, ListenerMetrics, Metrics};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// A `tracing` filter such as `info` or `portreeve::store=debug`.
     pub level: String,

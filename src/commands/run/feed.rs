@@ -26,7 +26,8 @@ pub(super) async fn identity(live: Arc<Live>, tls: Arc<ArcSwapOption<ServerTls>>
                 match ServerTls::new(snapshot, &live.clock, &tls::Settings::default()) {
                     Ok(next) => {
                         for root in next.trust().unusable() {
-                            tracing::warn!("a root is not used: {root}");
+                            let error = &root.error;
+                            tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
                         }
                         tls.store(Some(next));
                     }
@@ -125,7 +126,7 @@ pub(super) async fn listener(
     tokio::select! {
         () = async {
             let _ = identity.wait_for(|state| matches!(state, State::Ready(_))).await;
-            live.store.first_active().await;
+            live.store.ready().await;
         } => {}
         _ = stop.wait_for(|stop| *stop) => return,
     }

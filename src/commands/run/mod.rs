@@ -62,8 +62,10 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// Reads the file; the error is what a person should see, every finding on its line.
 fn read(path: &Path) -> Result<Config, String> {
     config::load(path, &|name| std::env::var(name).ok()).map_err(|error| match error {
-        config::LoadError::Invalid(errors) => errors.in_file(path).to_string(),
-        other => format!("error: {:#}\n", anyhow::Error::new(other)),
+        config::LoadError::Invalid { path, errors } => errors.in_file(&path).to_string(),
+        other @ config::LoadError::Read { .. } => {
+            format!("error: {:#}\n", anyhow::Error::new(other))
+        }
     })
 }
 

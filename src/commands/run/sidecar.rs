@@ -60,11 +60,11 @@ impl Sidecar {
         let bound = bind_listeners(&config)?;
         let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
         let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
-        let instance = audit::this_instance(&config.service);
+        let instance = audit::this_instance(Arc::clone(&config.service));
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
-        let identity = identity::spawn(&config.identity, clock.clone());
+        let identity = identity::workload_api::spawn(&config.identity, clock.clone());
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
         let gates = gates(&config, &upstreams, &store, &log, &clock, &metrics)?;
 
