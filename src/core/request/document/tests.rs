@@ -1,7 +1,6 @@
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
-use super::*;
 use crate::request::AccessRequest;
 
 /// A document in which everything is known.
@@ -47,7 +46,10 @@ fn full() -> Value {
 fn check_refused(pointer: &str, value: Value, expected: &str) {
     let mut document = full();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    document.pointer_mut(parent).unwrap()[key] = value;
+    match document.pointer_mut(parent).unwrap() {
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        object => object[key] = value,
+    }
     let error = AccessRequest::from_document(&document).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
