@@ -18,7 +18,7 @@ fn full() -> Value {
                 "not_before": "2026-11-21T09:00:00.000000Z",
                 "not_after": "2026-11-21T11:00:00.000000Z",
             },
-            "jwt": { "sub": "spiffe://demo.test/x", "aud": ["orders"] },
+            "jwt": { "claims": { "sub": "spiffe://demo.test/x", "aud": ["orders"] } },
         },
         "destination": {
             "spiffe_id": "spiffe://demo.test/ns/shop/sa/orders",
