@@ -95,7 +95,8 @@ impl Bundle {
     }
 
     /// The Cedar policies and their schema, for tests that enter below `AccessRequest`.
-    pub(super) fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
+    #[must_use]
+    pub fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
         self.cedar.as_ref().map(cedar::Policies::set_and_schema)
     }
 
@@ -147,6 +148,11 @@ fn languages_of(files: &Files) -> Vec<Language> {
 
 /// Bounds the list and quotes the line that each finding is about.
 fn finish(findings: &mut Findings, files: &Files) {
+    // The engines report in orders of their own; people read from the top.
+    findings.0.sort_by(|a, b| {
+        (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
+    });
+    findings.0.dedup();
     let total = findings.0.len();
     if total > MAX_FINDINGS {
         // Errors first, so that the cut hides none behind warnings.
@@ -159,5 +165,50 @@ fn finish(findings: &mut Findings, files: &Files) {
         let text = files.get(&finding.file).and_then(|bytes| std::str::from_utf8(bytes).ok());
         let line = text.and_then(|text| text.lines().nth(index));
         finding.source = line.map(|line| line.chars().take(MAX_QUOTED_CHARACTERS).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{EvaluationError, PolicyRef};
+
+    fn verdict(outcome: Outcome, reason: Reason, id: &str) -> Verdict {
+        let policy = PolicyRef { id: id.into(), file: id.into(), line: 1 };
+        let errors = match outcome {
+            Outcome::Error => vec![EvaluationError { policy: None, text: id.to_owned() }],
+            Outcome::Allow | Outcome::Deny => Vec::new(),
+        };
+        Verdict { policies: vec![policy], errors, ..Verdict::of(outcome, reason) }
+    }
+
+    #[test]
+    fn every_engine_must_allow_and_the_strictest_decides() {
+        let error = (Outcome::Error, Reason::PolicyError);
+        let forbid = (Outcome::Deny, Reason::Forbidden);
+        let nothing = (Outcome::Deny, Reason::NotAllowed);
+        let allow = (Outcome::Allow, Reason::Allowed);
+        for (a, b, expected, policies) in [
+            (allow, allow, allow, "ab"),
+            (allow, nothing, nothing, "b"),
+            (allow, forbid, forbid, "b"),
+            (nothing, forbid, forbid, "ba"),
+            (forbid, error, error, "b"),
+            (allow, error, error, "b"),
+            (error, error, error, "ab"),
+        ] {
+            for is_swapped in [false, true] {
+                let (a, b) = (verdict(a.0, a.1, "a"), verdict(b.0, b.1, "b"));
+                let seen = if is_swapped { both(b, a) } else { both(a, b) };
+                assert_eq!((seen.outcome, seen.reason), expected);
+                let mut ids: Vec<_> = seen.policies.iter().map(|policy| &*policy.id).collect();
+                ids.sort_unstable();
+                let mut expected_ids: Vec<_> =
+                    policies.split("").filter(|id| !id.is_empty()).collect();
+                expected_ids.sort_unstable();
+                assert_eq!(ids, expected_ids);
+                assert_eq!(seen.errors.is_empty(), expected.0 != Outcome::Error);
+            }
+        }
     }
 }

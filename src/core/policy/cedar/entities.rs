@@ -4,6 +4,7 @@ use cedar_policy::{Entities, Entity, EntityUid, Schema};
 use serde_json::{Value, json};
 
 use super::Findings;
+use super::json::array;
 use super::literals::check_id;
 use super::place::{error_at, sentence};
 use super::source::Source;
@@ -26,17 +27,15 @@ pub(super) fn load(
 ) -> Entities {
     let mut entities: Vec<Entity> = Vec::new();
     for source in sources {
-        for value in array(*source, findings) {
+        for (offset, value) in array(*source, findings) {
             if entities.len() >= MAX_ENTITIES {
                 let message = format!("the bundle has more than {MAX_ENTITIES} entities");
                 findings.error(source.file, 0, 0, message);
                 return Entities::empty();
             }
-            let name = id_text(&value).unwrap_or_default();
             match entity(value, words, schema) {
                 Ok(entity) => entities.push(entity),
                 Err(message) => {
-                    let offset = place_of(source.text, &name);
                     error_at(findings, source.file, source.text, offset, message);
                 }
             }
@@ -46,26 +45,8 @@ pub(super) fn load(
         Ok(entities) => entities,
         Err(error) => {
             let file = sources.first().map_or("", |source| source.file);
-            findings.error(file, 0, 0, sentence(&error));
+            findings.error(file, 0, 0, root(&error));
             Entities::empty()
-        }
-    }
-}
-
-/// The array that a JSON file holds.
-pub(super) fn array(source: Source<'_>, findings: &mut Findings) -> Vec<Value> {
-    match serde_json::from_str(source.text) {
-        Ok(Value::Array(values)) => values,
-        Ok(_) => {
-            findings.error(source.file, 1, 1, "the file is not a JSON array");
-            Vec::new()
-        }
-        Err(error) => {
-            let at = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let text = error.to_string();
-            let message = text.split(" at line ").next().unwrap_or_default().to_owned();
-            findings.error(source.file, at(error.line()), at(error.column()), message);
-            Vec::new()
         }
     }
 }
@@ -83,7 +64,7 @@ fn entity(mut value: Value, words: &Words, schema: &Schema) -> Result<Entity, St
     if *uid.type_name() == words.workload {
         fill_in(&mut value, &uid)?;
     }
-    Entity::from_json_value(value, Some(schema)).map_err(|error| sentence(&error))
+    Entity::from_json_value(value, Some(schema)).map_err(|error| root(&error))
 }
 
 /// That a workload stands under a prefix or in a trust domain follows from its ID alone: a file that
@@ -126,17 +107,15 @@ fn uid_of(value: &Value) -> Option<EntityUid> {
     EntityUid::from_json(value.get("uid")?.clone()).ok()
 }
 
-fn id_text(value: &Value) -> Option<String> {
-    let id = reference(value.get("uid")?)?.get("id")?;
-    serde_json::to_string(id).ok()
-}
-
 /// `{"type", "id"}`, as it is or under `__entity`.
 fn reference(value: &Value) -> Option<&Value> {
     value.get("__entity").or(Some(value)).filter(|value| value.is_object())
 }
 
-/// Where an id is first written; the start of the file where that cannot be told.
-fn place_of(text: &str, id: &str) -> usize {
-    if id.is_empty() { 0 } else { text.find(id).unwrap_or_default() }
+/// Cedar wraps what is wrong in "error during …".
+fn root(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => root(cause),
+        None => sentence(error),
+    }
 }

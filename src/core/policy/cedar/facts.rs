@@ -91,11 +91,11 @@ pub(super) fn attributes(reads: &Reads) -> Vec<Attribute> {
 pub(super) fn context(
     attributes: &[Attribute],
     facts: Facts<'_>,
-) -> Result<Context, ContextCreationError> {
+) -> Result<Context, Box<ContextCreationError>> {
     let pairs = attributes.iter().filter_map(|Attribute { name, value }| {
         value(&facts).map(|value| ((*name).to_owned(), value))
     });
-    Context::from_pairs(pairs)
+    Context::from_pairs(pairs).map_err(Box::new)
 }
 
 /// The entities whose tags are the request's headers and query, where a policy reads them.
@@ -103,7 +103,7 @@ pub(super) fn tagged(
     words: &Words,
     reads: &Reads,
     request: &AccessRequest,
-) -> Result<Vec<Entity>, EntityAttrEvaluationError> {
+) -> Result<Vec<Entity>, Box<EntityAttrEvaluationError>> {
     let mut entities = Vec::new();
     if reads.attribute("headers") {
         let headers = request.head.headers.iter();
@@ -123,13 +123,13 @@ pub(super) fn tagged(
 fn with_tags(
     uid: &EntityUid,
     pairs: impl Iterator<Item = (String, String)>,
-) -> Result<Entity, EntityAttrEvaluationError> {
+) -> Result<Entity, Box<EntityAttrEvaluationError>> {
     let mut tags: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (name, value) in pairs {
         tags.entry(name).or_default().push(Value::new_string(value));
     }
     let tags = tags.into_iter().map(|(name, values)| (name, Value::new_set(values)));
-    Entity::new_with_tags(uid.clone(), [], [], tags)
+    Entity::new_with_tags(uid.clone(), [], [], tags).map_err(Box::new)
 }
 
 pub(super) fn strings<'a>(texts: impl Iterator<Item = &'a str>) -> Value {

@@ -77,17 +77,18 @@ impl Bucket {
         policy: &Policy,
         linked: Option<&Linked>,
         set: &PolicySet,
-    ) -> Result<(), PolicySetError> {
+    ) -> Result<(), Box<PolicySetError>> {
         let Some(linked) = linked else {
             self.reads.add(policy.to_json().ok().as_ref());
-            return self.policies.add(policy.clone());
+            return self.policies.add(policy.clone()).map_err(Box::new);
         };
-        if self.policies.template(&linked.template).is_none()
-            && let Some(template) = set.template(&linked.template)
+        let Linked { template, id, values } = linked;
+        if self.policies.template(template).is_none()
+            && let Some(template) = set.template(template)
         {
             self.reads.add(template.to_json().ok().as_ref());
-            self.policies.add_template(template.clone())?;
+            self.policies.add_template(template.clone()).map_err(Box::new)?;
         }
-        self.policies.link(linked.template.clone(), linked.id.clone(), linked.values.clone())
+        self.policies.link(template.clone(), id.clone(), values.clone()).map_err(Box::new)
     }
 }

@@ -6,7 +6,7 @@ use cedar_policy::{EntityUid, PolicyId, PolicySet, SlotId};
 use serde::Deserialize;
 
 use super::Findings;
-use super::entities::array;
+use super::json::array;
 use super::literals::check_id;
 use super::parse::{Places, claim};
 use super::place::{error_at, sentence};
@@ -43,8 +43,7 @@ pub(super) fn load(
 ) -> Vec<Linked> {
     let mut all = Vec::new();
     for source in sources {
-        for value in array(*source, findings) {
-            let offset = offset_of(source.text, &value);
+        for (offset, value) in array(*source, findings) {
             if all.len() >= MAX_LINKS {
                 let message = format!("the bundle has more than {MAX_LINKS} template links");
                 findings.error(source.file, 0, 0, message);
@@ -87,10 +86,4 @@ fn read(value: serde_json::Value, words: &Words) -> Result<Linked, String> {
         id: PolicyId::new(link.link_id),
         values,
     })
-}
-
-/// Where the link's id is written.
-fn offset_of(text: &str, value: &serde_json::Value) -> usize {
-    let id = value.get("link_id").and_then(|id| serde_json::to_string(id).ok());
-    id.and_then(|id| text.find(&id)).unwrap_or_default()
 }

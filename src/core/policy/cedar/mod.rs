@@ -13,6 +13,7 @@ mod parse;
 mod schema;
 mod validate;
 mod literals;
+mod json;
 mod entities;
 mod links;
 mod reads;
@@ -64,7 +65,7 @@ impl Policies {
         let words = match Words::new() {
             Ok(words) => words,
             Err(error) => {
-                findings.error("", 0, 0, place::sentence(&error));
+                findings.error("", 0, 0, place::sentence(&*error));
                 return None;
             }
         };

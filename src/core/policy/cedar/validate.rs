@@ -1,6 +1,6 @@
 //! Strict validation, file by file, so that every complaint has its line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{PolicyId, PolicySet, ValidationError, ValidationMode, Validator};
 
@@ -8,11 +8,16 @@ use super::Findings;
 use super::links::Linked;
 use super::parse::{ParsedFile, Places};
 use super::place::{report, sentence};
-use crate::policy::Severity;
+use crate::policy::{Finding, Severity};
 
 /// A policy at this level looks only into the principal, the action, the resource and the entities of
 /// the context, all of which are at hand.
 const REQUEST_LEVEL: u32 = 1;
+
+/// The end of Cedar's complaint about a policy for every action that reads what only HTTP has.
+const NOT_OF_CONNECT: &str = "in context for Action::\"connect\" not found";
+const ONLY_HTTP: &str = "a TCP connection has no request: put `action in Action::\"http\"` into \
+                         the policy's scope";
 
 /// Validates the policies and templates of one file; `deep` gets those above [`REQUEST_LEVEL`].
 pub(super) fn file(
@@ -24,18 +29,43 @@ pub(super) fn file(
     let (name, text) = (file.source.file, file.source.text);
     let start = |id: &PolicyId| file.statements.get(id).map(|statement| statement.start);
     let result = validator.validate_with_level(&file.set, ValidationMode::Strict, REQUEST_LEVEL);
+    let mut errors = Findings::default();
     for error in result.validation_errors() {
         if let ValidationError::EntityDerefLevelViolation(_) = error {
             deep.insert(error.policy_id().clone());
             continue;
         }
         let fallback = start(error.policy_id());
-        report(findings, Severity::Error, name, text, error, fallback);
+        report(&mut errors, Severity::Error, name, text, error, fallback);
+    }
+    for mut error in once_for_all_actions(errors) {
+        if error.message.contains(NOT_OF_CONNECT) {
+            error.hint = Some(ONLY_HTTP.to_owned());
+        }
+        findings.0.push(error);
     }
     for warning in result.validation_warnings() {
         let fallback = start(warning.policy_id());
         report(findings, Severity::Warning, name, text, warning, fallback);
     }
+}
+
+/// Cedar complains about one place for each action that the policy's scope lets through.
+fn once_for_all_actions(errors: Findings) -> impl Iterator<Item = Finding> {
+    let mut seen: BTreeMap<(u32, u32, String), Finding> = BTreeMap::new();
+    for mut error in errors.0 {
+        let (before, after) = error.message.split_once(" for Action::\"").unwrap_or(("", ""));
+        let without_action = match after.split_once('"') {
+            Some((_, after)) => format!("{before}{after}"),
+            None => error.message.clone(),
+        };
+        let place = (error.line, error.column, without_action);
+        if seen.contains_key(&place) {
+            error.message.clone_from(&place.2);
+        }
+        seen.insert(place, error);
+    }
+    seen.into_values()
 }
 
 /// Validates what the links put into their templates; the templates themselves are validated already.

@@ -21,20 +21,24 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn new() -> Result<Self, ParseErrors> {
-        let uid = |name: &str, id: &str| name.parse().map(|name| named(&name, id));
+    pub(super) fn new() -> Result<Self, Box<ParseErrors>> {
+        let named = |name: &str, id: &str| Ok::<_, Box<ParseErrors>>(named(&kind(name)?, id));
         Ok(Self {
-            trust_domain: "TrustDomain".parse()?,
-            spiffe_prefix: "SpiffePrefix".parse()?,
-            workload: "Workload".parse()?,
-            service: "Service".parse()?,
-            path: "Path".parse()?,
-            route: "Route".parse()?,
-            anonymous: uid("Anonymous", "anonymous")?,
-            headers: uid("Headers", "request")?,
-            query: uid("Query", "request")?,
+            trust_domain: kind("TrustDomain")?,
+            spiffe_prefix: kind("SpiffePrefix")?,
+            workload: kind("Workload")?,
+            service: kind("Service")?,
+            path: kind("Path")?,
+            route: kind("Route")?,
+            anonymous: named("Anonymous", "anonymous")?,
+            headers: named("Headers", "request")?,
+            query: named("Query", "request")?,
         })
     }
+}
+
+fn kind(name: &str) -> Result<EntityTypeName, Box<ParseErrors>> {
+    name.parse().map_err(Box::new)
 }
 
 pub(super) fn named(entity_type: &EntityTypeName, id: &str) -> EntityUid {

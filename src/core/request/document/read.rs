@@ -54,14 +54,18 @@ fn source(mut fields: Fields) -> Result<Source, DocumentError> {
         spiffe_id,
         address: address(fields.object_or_empty("address")?)?,
         certificate: fields.object("certificate")?.map(certificate).transpose()?,
-        jwt: match fields.take("jwt") {
-            None | Some(Value::Null) => None,
-            Some(Value::Object(claims)) => Some(JwtFacts { claims }),
-            Some(_) => return Err(fields.error("jwt", "must be an object of claims, or null")),
-        },
+        jwt: fields.object("jwt")?.map(jwt).transpose()?,
     };
     fields.finish()?;
     Ok(source)
+}
+
+fn jwt(mut fields: Fields) -> Result<JwtFacts, DocumentError> {
+    let Some(Value::Object(claims)) = fields.take("claims") else {
+        return Err(fields.error("claims", "must be an object"));
+    };
+    fields.finish()?;
+    Ok(JwtFacts { claims })
 }
 
 fn certificate(mut fields: Fields) -> Result<CertificateFacts, DocumentError> {

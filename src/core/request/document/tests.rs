@@ -1,7 +1,6 @@
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
-use super::*;
 use crate::request::AccessRequest;
 
 /// A document in which everything is known.
@@ -19,7 +18,7 @@ fn full() -> Value {
                 "not_before": "2026-11-21T09:00:00.000000Z",
                 "not_after": "2026-11-21T11:00:00.000000Z",
             },
-            "jwt": { "sub": "spiffe://demo.test/x", "aud": ["orders"] },
+            "jwt": { "claims": { "sub": "spiffe://demo.test/x", "aud": ["orders"] } },
         },
         "destination": {
             "spiffe_id": "spiffe://demo.test/ns/shop/sa/orders",
@@ -47,7 +46,10 @@ fn full() -> Value {
 fn check_refused(pointer: &str, value: Value, expected: &str) {
     let mut document = full();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    document.pointer_mut(parent).unwrap()[key] = value;
+    match document.pointer_mut(parent).unwrap() {
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        object => object[key] = value,
+    }
     let error = AccessRequest::from_document(&document).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }

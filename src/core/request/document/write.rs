@@ -32,7 +32,7 @@ fn source(source: &Source) -> Value {
         "segments": id.map(|id| id.segments().collect::<Vec<_>>()),
         "address": address(source.address),
         "certificate": source.certificate.as_ref().map(certificate),
-        "jwt": source.jwt.as_ref().map(|jwt| &jwt.claims),
+        "jwt": source.jwt.as_ref().map(|jwt| json!({ "claims": jwt.claims })),
     })
 }
 

@@ -1,3 +1,5 @@
+use cedar_policy::Context;
+
 use super::*;
 
 const ALL: &str = "permit(principal, action, resource);";
@@ -11,7 +13,11 @@ fn forbid_beats_permit_and_nothing_allows_by_itself() {
     let other = "permit(principal, action == Action::\"POST\", resource);";
     check(other, json!({}), "deny not_allowed");
     check(other, json!({"method": "POST"}), "allow allowed p.cedar#1:p.cedar:1");
-    check("permit(principal, action, resource) when { false };", json!({}), "deny not_allowed");
+    check(
+        "permit(principal, action in Action::\"http\", resource) when { false };",
+        json!({}),
+        "deny not_allowed",
+    );
 }
 
 #[test]
@@ -19,8 +25,9 @@ fn an_error_in_any_evaluated_policy_is_an_error() {
     let failing = "when { context.segment_count + 9223372036854775807 > 0 };";
     let overflow = "while attempting to add the values `2` and `9223372036854775807`";
     for effect in ["permit", "forbid"] {
-        let policies =
-            format!("{ALL}\n@id(\"bad\") {effect}(principal, action, resource) {failing}");
+        let policies = format!(
+            "{ALL}\n@id(\"bad\") {effect}(principal, action in Action::\"http\", resource) {failing}"
+        );
         let expected = format!("error policy_error bad:p.cedar:2 (integer overflow {overflow})");
         check_error(&policies, &expected);
     }
@@ -83,12 +90,12 @@ fn prefixes_match_whole_segments_only() {
 #[test]
 fn headers_and_query_are_sets_by_name() {
     let allow = "allow allowed p.cedar#1:p.cedar:1";
-    let header = "permit(principal, action, resource) when { context.headers.hasTag(\"x-a\") && \
+    let header = "permit(principal, action in Action::\"http\", resource) when { context.headers.hasTag(\"x-a\") && \
                   context.headers.getTag(\"x-a\") == [\"1\"] };";
     check(header, json!({"headers": {"x-a": "1"}}), allow);
     check(header, json!({"headers": {"x-a": ["1", "2"]}}), "deny not_allowed");
     check(header, json!({}), "deny not_allowed");
-    let query = "permit(principal, action, resource) when { context.query.hasTag(\"q\") && \
+    let query = "permit(principal, action in Action::\"http\", resource) when { context.query.hasTag(\"q\") && \
                  context.query.getTag(\"q\").contains(context.host) };";
     check(query, json!({"query": {"q": ["x", "localhost"]}}), allow);
     check(query, json!({"query": {"q": "x"}}), "deny not_allowed");
@@ -106,15 +113,15 @@ fn a_caller_without_identity_is_anonymous() {
 #[test]
 fn the_connection_and_the_time_can_be_read() {
     let allow = "allow allowed p.cedar#1:p.cedar:1";
-    let network = "permit(principal, action, resource) when { \
+    let network = "permit(principal, action in Action::\"http\", resource) when { \
                    context.source_ip.isInRange(ip(\"10.0.0.0/8\")) };";
     check(network, json!({"source_ip": "::ffff:10.1.2.3"}), allow);
     check(network, json!({"source_ip": "11.1.2.3"}), "deny not_allowed");
-    let until = "permit(principal, action, resource) when { \
+    let until = "permit(principal, action in Action::\"http\", resource) when { \
                  context.now < datetime(\"2026-11-21T10:00:00Z\") };";
     check(until, json!({"time": "2026-11-21T09:59:59.999Z"}), allow);
     check(until, json!({"time": "2026-11-21T10:00:00Z"}), "deny not_allowed");
-    let tls = "permit(principal, action, resource) when { context has tls.sni && \
+    let tls = "permit(principal, action in Action::\"http\", resource) when { context has tls.sni && \
                context.tls.sni == \"a\" && context.tls.version == \"TLSv1.3\" };";
     check(tls, json!({"tls": {"sni": "a"}}), allow);
     check(tls, json!({"tls": null}), "deny not_allowed");
@@ -147,6 +154,7 @@ fn a_bundle_adds_types_and_data_of_its_own() {
     let entities = r#"[
         {"uid": {"type": "Group", "id": "g"}, "parents": [{"type": "Group", "id": "h"}], "attrs": {},
          "tags": {"site": "x"}},
+        {"uid": {"type": "TrustDomain", "id": "td"}, "parents": [{"type": "Group", "id": "g"}], "attrs": {}},
         {"uid": {"type": "Roster", "id": "r"}, "parents": [], "attrs": {
             "on_call": [{"__entity": {"type": "Workload", "id": "spiffe://td/ns/a/sa/web"}}],
             "lead": {"__entity": {"type": "Group", "id": "g"}},
@@ -159,6 +167,8 @@ fn a_bundle_adds_types_and_data_of_its_own() {
         ("Roster::\"r\".lead in Group::\"h\"", allow),
         ("Group::\"g\" in Group::\"h\"", allow),
         ("Group::\"h\" in Group::\"g\"", "deny not_allowed"),
+        ("principal.trust_domain in Group::\"g\"", allow),
+        ("principal.trust_domain in Group::\"other\"", "deny not_allowed"),
         ("resource in Roster::\"r\".area", allow),
     ] {
         let guard = match condition.contains("getTag") {
@@ -258,5 +268,53 @@ fn the_example_decides_as_its_comments_say() {
         });
         matrix.push_str(&format!("{who} {what}: {}\n", decided(&bundle, &request)));
     }
-    expect![[""]].assert_eq(&matrix);
+    expect![[r#"
+        web GET /orders/17: allow allowed web-reads-orders:orders.cedar:4
+        web POST /orders: deny forbidden post-needs-tenant:orders.cedar:71
+        web POST /orders tenant: allow allowed web-creates-orders:orders.cedar:11
+        web POST /orders/17/payment tenant: deny not_allowed
+        web DELETE /orders/17: deny forbidden only-admins-delete:orders.cedar:56
+        web GET /reports/daily: deny not_allowed
+        payments GET /orders/17: allow allowed payments-reads-orders:orders.cedar:19
+        payments POST /orders/17/payment: deny forbidden post-needs-tenant:orders.cedar:71
+        payments POST /orders/17/payment tenant: allow allowed payments-pays-orders:orders.cedar:27
+        payments POST /orders/17/lines/payment tenant: deny not_allowed
+        payments POST /orders tenant: deny not_allowed
+        batch GET /reports/daily: allow allowed batch-reads-reports:orders.cedar:35
+        batch PUT /reports/daily: deny not_allowed
+        batch GET /orders/17: deny not_allowed
+        admin DELETE /orders/17: allow allowed admins-delete-orders:orders.cedar:49
+        admin DELETE /reports/daily: deny not_allowed
+         GET /healthz: allow allowed everyone-asks-for-health:orders.cedar:42
+         GET /orders/17: deny not_allowed
+        ../../quarantine/sa/web GET /healthz: deny forbidden quarantined:orders.cedar:64
+        web GET /admin: deny not_allowed
+    "#]]
+    .assert_eq(&matrix);
+}
+
+/// The tests beside the example, as Cedar's own `run-tests` would run them.
+#[test]
+fn the_examples_tests_hold_against_its_schema() {
+    let (bundle, _) = load(&EXAMPLE).unwrap();
+    let (policies, schema) = bundle.cedar_policy_set().unwrap();
+    let tests = include_str!("../../../../../policies/cedar/orders.cedar-tests.json");
+    let tests: Vec<Value> = serde_json::from_str(tests).unwrap();
+    assert!(tests.len() > 20);
+    for test in &tests {
+        let name = &test["name"];
+        let part = |key: &str| test["request"][key].as_str().unwrap().parse().unwrap();
+        let action = part("action");
+        let context = test["request"]["context"].clone();
+        let context = Context::from_json_value(context, Some((schema, &action))).unwrap();
+        let request =
+            Request::new(part("principal"), action, part("resource"), context, Some(schema));
+        let entities = Entities::from_json_value(test["entities"].clone(), Some(schema)).unwrap();
+        let response = Authorizer::new().is_authorized(&request.unwrap(), policies, &entities);
+        let is_allowed = response.decision() == Decision::Allow;
+        assert_eq!(is_allowed, test["decision"] == "allow", "{name}");
+        let seen: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
+        assert_eq!(json!(seen), test["reason"], "{name}");
+        assert_eq!(response.diagnostics().errors().count(), 0, "{name}");
+    }
 }

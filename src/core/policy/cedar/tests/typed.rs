@@ -6,8 +6,8 @@ use super::*;
 use crate::policy::cedar::words::ACTIONS;
 
 /// Reads every attribute, so that all of them are built.
-const READS_ALL: &str = "permit(principal, action, resource) when { context == context } ;
-forbid(principal in SpiffePrefix::\"spiffe://td/ns\", action, resource in Path::\"/orders\")
+const READS_ALL: &str = "permit(principal, action in Action::\"http\", resource) when { context == context } ;
+forbid(principal in SpiffePrefix::\"spiffe://td/ns\", action in Action::\"http\", resource in Path::\"/orders\")
 when { context.headers.hasTag(context.path) || context.query.hasTag(context.path) };";
 
 #[track_caller]
@@ -70,7 +70,8 @@ fn every_built_request_conforms_to_the_schema() {
 #[test]
 fn only_what_is_read_is_built() {
     let mut files = Files::default();
-    let text = "permit(principal, action, resource) when { context.path == \"/\" };";
+    let text =
+        "permit(principal, action in Action::\"http\", resource) when { context.path == \"/\" };";
     files.insert("p.cedar", text.as_bytes().to_vec()).unwrap();
     let policies = Policies::load(&files, &mut Findings::default()).unwrap();
     let request = AccessRequest::described(&json!({"path": "/", "headers": {"a": "b"}})).unwrap();
