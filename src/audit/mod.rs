@@ -1,9 +1,36 @@
 //! The decision log: a request and its decision enter, a receipt leaves, and only then is forwarded.
+//!
+//! A sequence number is taken only by a line that stands in the log, so the numbers have no gap;
+//! what could not be written is counted and leaves a `gap` record. Serving threads append
+//! themselves (`written`) or enqueue; the log thread writes what is queued, counts of refusals and
+//! records about the log itself. Nothing here may change a decision, and refusals may never use up
+//! the room of decisions.
+
+mod files;
+mod recover;
+mod appender;
+mod queue;
+mod refusals;
+mod health;
+mod receipt;
+mod inner;
+mod log;
+mod thread;
+mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
+pub use health::{State, Status};
+pub use log::{Log, decision_id, this_instance};
+pub use portreeve_core::record::{End, Event, Instance};
+pub use reader::{Follow, Lines, ReadError, find, last, read};
+pub use receipt::{NotAccepted, OpenError, Receipt};
+pub use refusals::Refusal;
+
 /// Where records go and what accepting one means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub target: Target,
     pub durability: Durability,
@@ -40,4 +67,25 @@ pub enum OnFailure {
     Deny,
     /// It goes on, and the loss is counted and recorded.
     Drop,
+}
+
+impl Durability {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Written => "written",
+            Self::Synced => "synced",
+        }
+    }
+}
+
+impl OnFailure {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Drop => "drop",
+        }
+    }
 }

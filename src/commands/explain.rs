@@ -1,12 +1,199 @@
 //! `portreeve explain`.
 
-use super::Exit;
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use portreeve_core::record::{DecisionId, printable};
+use serde_json::Value;
+
+use super::{Exit, Format};
+use crate::audit;
 
 /// Say why a request was decided as it was.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The decision's id, as `x-portreeve-decision-id` carries it.
+    id: String,
+    /// The directory of the decision log.
+    #[arg(long, env = "PORTREEVE_LOG", value_name = "DIR")]
+    log: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Pretty)]
+    format: Format,
+}
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args {} = args;
-    anyhow::bail!("not built yet")
+    let Args { id, log, format } = args;
+    let id = DecisionId::parse(&id)?;
+    let records = audit::find(&log, &id)?;
+    if records.is_empty() {
+        let _ = writeln!(io::stderr(), "no record of `{id}` in `{}`", log.display());
+        return Ok(Exit::No);
+    }
+    let mut out = io::stdout().lock();
+    write_records(&mut out, &records, format).context("failed to write to standard output")?;
+    Ok(Exit::Good)
+}
+
+fn write_records(out: &mut impl Write, records: &[Value], format: Format) -> io::Result<()> {
+    for record in records {
+        match (format, record.get("kind").and_then(Value::as_str)) {
+            (Format::Json, _) => writeln!(out, "{record}")?,
+            (Format::Pretty, Some("decision")) => write_decision(out, record)?,
+            (Format::Pretty, Some("end")) => write_end(out, record)?,
+            (Format::Pretty, Some("refused")) => write_refused(out, record)?,
+            (Format::Pretty, _) => writeln!(out, "{}", printable(&record.to_string()))?,
+        }
+    }
+    Ok(())
+}
+
+fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
+    let at = |pointer| text(record, pointer);
+    let ground = match at("/decision/ground") {
+        ground if ground == "shadow" => ", forwarded all the same: the listener only shadows",
+        _ => "",
+    };
+    writeln!(out, "{}: {}{ground}", at("/decision/outcome"), at("/decision/reason"))?;
+    row(out, "time", &format!("{} (record {})", at("/time"), at("/seq")))?;
+    let from = format!("{}:{}", at("/source/address/ip"), at("/source/address/port"));
+    row(out, "source", &format!("{} from {from}", at("/source/spiffe_id")))?;
+    if !record.pointer("/source/certificate").is_none_or(Value::is_null) {
+        let (serial, end) = (at("/source/certificate/serial"), at("/source/certificate/not_after"));
+        row(out, "", &format!("certificate {serial}, valid until {end}"))?;
+    }
+    let (service, to) = (at("/destination/service"), at("/destination/spiffe_id"));
+    row(out, "destination", &format!("{service} ({to})"))?;
+    row(out, "request", &request_line(record))?;
+    row(out, "route", &format!("{} ({})", at("/request/route"), at("/request/direction")))?;
+    let headers = record.pointer("/request/headers").and_then(Value::as_object);
+    for (name, values) in headers.into_iter().flatten() {
+        for value in values.as_array().into_iter().flatten().filter_map(Value::as_str) {
+            row(out, "", &format!("{}: {}", printable(name), printable(value)))?;
+        }
+    }
+    for policy in list(record, "/decision/policies") {
+        row(out, "decided by", &format!("{}  `{}`", place(policy), text(policy, "/id")))?;
+    }
+    for error in list(record, "/decision/errors") {
+        let policy = error.get("policy").filter(|policy| !policy.is_null());
+        let place = policy.map_or_else(String::new, |policy| format!("{}: ", place(policy)));
+        row(out, "error", &format!("{place}{}", text(error, "/text")))?;
+    }
+    let revision = format!("{} {}", at("/policy/repository"), at("/policy/ref"));
+    row(out, "policy", &format!("{revision} at commit {}", at("/policy/commit")))?;
+    let signer = record.pointer("/policy/signer").and_then(Value::as_str);
+    let signed =
+        signer.map_or_else(|| "no signer".to_owned(), |by| format!("signed by {}", printable(by)));
+    row(out, "", &format!("{}, {signed}", at("/policy/digest")))?;
+    let masked: Vec<_> = list(record, "/masked").map(|it| text(it, "")).collect();
+    if masked.is_empty() { Ok(()) } else { row(out, "masked", &masked.join(", ")) }
+}
+
+fn write_end(out: &mut impl Write, record: &Value) -> io::Result<()> {
+    let at = |pointer| text(record, pointer);
+    let sizes = format!("{} bytes in, {} out", at("/request/bytes"), at("/response/bytes"));
+    let micros = record.get("duration_us").and_then(Value::as_u64).unwrap_or_default();
+    let took = format!("{}.{:03} ms", micros / 1_000, micros % 1_000);
+    let tries = at("/tries");
+    row(out, "end", &format!("status {}, {sizes}, tries {tries}, {took}", at("/response/status")))?;
+    let flags: Vec<_> = list(record, "/flags").map(|flag| text(flag, "")).collect();
+    if flags.is_empty() { Ok(()) } else { row(out, "", &flags.join(", ")) }
+}
+
+fn write_refused(out: &mut impl Write, record: &Value) -> io::Result<()> {
+    let at = |pointer| text(record, pointer);
+    writeln!(out, "refused before a decision: {}", at("/refused/reason"))?;
+    row(out, "time", &format!("{} to {}", at("/refused/first"), at("/refused/last")))?;
+    let count = at("/refused/count");
+    row(
+        out,
+        "source",
+        &format!("{}, {count} times at {}", at("/refused/source"), at("/refused/stage")),
+    )?;
+    row(out, "detail", &at("/refused/detail"))
+}
+
+fn row(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
+    writeln!(out, "  {name:<12}{value}")
+}
+
+/// `GET https://orders/orders/17?id=***`.
+pub(super) fn request_line(record: &Value) -> String {
+    let at = |pointer| text(record, pointer);
+    let query = record.pointer("/request/query").and_then(Value::as_object);
+    let pairs: Vec<_> = query
+        .into_iter()
+        .flatten()
+        .flat_map(|(key, values)| {
+            let count = values.as_array().map_or(0, Vec::len);
+            std::iter::repeat_n(format!("{}=***", printable(key)), count)
+        })
+        .collect();
+    let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
+    let (method, scheme) = (at("/request/method"), at("/request/scheme"));
+    format!("{method} {scheme}://{}{}{query}", at("/request/host"), at("/request/path"))
+}
+
+/// `orders.cedar:7`.
+pub(super) fn place(policy: &Value) -> String {
+    format!("{}:{}", text(policy, "/file"), text(policy, "/line"))
+}
+
+pub(super) fn list<'a>(record: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    record.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A field as a terminal may show it; `-` where there is none.
+pub(super) fn text<'a>(record: &'a Value, pointer: &str) -> Cow<'a, str> {
+    match record.pointer(pointer) {
+        None | Some(Value::Null) => Cow::Borrowed("-"),
+        Some(Value::String(text)) => printable(text),
+        Some(other) => Cow::Owned(printable(&other.to_string()).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    const DECISION: &str = r#"{"v":1,"seq":42,"id":"01a3185c-5000-7101-8101-010101010101","time":"2027-01-15T08:00:00.012345Z","kind":"decision","source":{"spiffe_id":"spiffe://td/web","trust_domain":"td","address":{"ip":"10.0.0.1","port":4711},"certificate":{"serial":"0a","not_after":"2027-01-15T09:00:00.000000Z"}},"destination":{"spiffe_id":"spiffe://td/orders","service":"orders"},"request":{"direction":"inbound","method":"GET","scheme":"https","host":"orders","path":"/a\u001b[2J\u202eb","query":{"id":["***","***"]},"route":"default","headers":{"accept":["*/*"]}},"decision":{"outcome":"deny","ground":null,"reason":"forbidden","policies":[{"id":"no-web","file":"orders.cedar","line":7}],"errors":[]},"policy":{"repository":"https://git.example/p.git","ref":"main","commit":"4f1c","digest":"sha256:ab","signer":null},"masked":["/request/query"]}"#;
+    const END: &str = r#"{"kind":"end","of":42,"response":{"status":403,"bytes":51},"request":{"bytes":0},"tries":0,"duration_us":1500,"flags":[]}"#;
+
+    #[test]
+    fn a_denial_names_its_rule_and_shows_nothing_that_moves_the_cursor() {
+        let records = [DECISION, END].map(|line| serde_json::from_str(line).unwrap());
+        let mut out = Vec::new();
+        write_records(&mut out, &records, Format::Pretty).unwrap();
+        expect![[r#"
+            deny: forbidden
+              time        2027-01-15T08:00:00.012345Z (record 42)
+              source      spiffe://td/web from 10.0.0.1:4711
+                          certificate 0a, valid until 2027-01-15T09:00:00.000000Z
+              destination orders (spiffe://td/orders)
+              request     GET https://orders/a\u{1b}[2J\u{202e}b?id=***&id=***
+              route       default (inbound)
+                          accept: */*
+              decided by  orders.cedar:7  `no-web`
+              policy      https://git.example/p.git main at commit 4f1c
+                          sha256:ab, no signer
+              masked      /request/query
+              end         status 403, 0 bytes in, 51 out, tries 0, 1.500 ms
+        "#]]
+        .assert_eq(&String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn an_id_that_is_not_there_is_no_and_one_that_is_none_could_not_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_with = |id: &str| {
+            let (id, log) = (id.to_owned(), dir.path().to_owned());
+            run(Args { id, log, format: Format::Pretty })
+        };
+        assert_eq!(run_with("01a3185c-5000-7101-8101-010101010101").unwrap(), Exit::No);
+        assert!(run_with("x").is_err());
+    }
 }

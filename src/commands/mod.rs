@@ -16,7 +16,7 @@ mod dev;
 mod explain;
 mod loader;
 mod policy;
-mod run;
+pub mod run;
 mod status;
 mod tail;
 mod version;

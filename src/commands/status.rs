@@ -1,12 +1,223 @@
 //! `portreeve status`.
 
-use super::Exit;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::{Exit, Format};
+use crate::admin::{self, PartState, Status};
+use crate::config;
 
 /// Say how a running sidecar is.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[arg(long, value_enum, default_value = "pretty")]
+    format: Format,
+}
+
+/// How a command finds the running sidecar.
+#[derive(Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// The admin socket of the sidecar.
+    #[arg(long, value_name = "SOCKET", env = "PORTREEVE_ADMIN")]
+    admin: Option<PathBuf>,
+    /// The sidecar's configuration file, which names the socket.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl AdminArgs {
+    /// `--admin`, `PORTREEVE_ADMIN`, then that of the configuration, then that of its defaults.
+    pub(super) fn socket(&self) -> anyhow::Result<PathBuf> {
+        match (&self.admin, &self.config) {
+            (Some(socket), _) => Ok(socket.clone()),
+            (None, Some(path)) => {
+                let config = config::load(path, &|name| std::env::var(name).ok())?;
+                Ok(config.admin.socket)
+            }
+            (None, None) => Ok(admin::default_socket(Path::new(config::DEFAULT_STATE_DIR))),
+        }
+    }
+}
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args {} = args;
-    anyhow::bail!("not built yet")
+    let socket = args.admin.socket()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(admin::client::get(&socket, "/status"))?;
+    let status: Status = serde_json::from_value(answer.clone())
+        .context("the sidecar is of another version: its status has another form")?;
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Json => writeln!(out, "{answer}")?,
+        Format::Pretty => write!(out, "{}", in_words(&status))?,
+    }
+    Ok(if status.readiness.is_ready() { Exit::Good } else { Exit::No })
+}
+
+fn in_words(status: &Status) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "{name:<10} {value}");
+    };
+    let age = |at: portreeve_core::Timestamp| span(status.now.unix_seconds() - at.unix_seconds());
+    let state = match status.readiness.state() {
+        PartState::Ready => "ready",
+        PartState::Degraded => "ready, degraded",
+        PartState::NotReady => "NOT ready",
+    };
+    let Status { service, version, .. } = status;
+    line("sidecar", format!("{service}: {state}; version {version}, up {}", age(status.started)));
+    for part in status.readiness.parts.iter().filter(|part| part.state != PartState::Ready) {
+        let (name, state) = (&part.name, part.state.as_str());
+        line("  part", format!("{name} {state}: {} ({})", part.text, part.reason));
+    }
+    match &status.identity {
+        None => line("identity", "none yet".to_owned()),
+        Some(identity) => {
+            let left = identity.not_after.unix_seconds() - status.now.unix_seconds();
+            let left = if left > 0 { format!("{} left", span(left)) } else { "EXPIRED".to_owned() };
+            line("identity", format!("{}, {left}", identity.spiffe_id));
+            line("  trusts", identity.trust_domains.join(", "));
+        }
+    }
+    match &status.policy {
+        None => line("policy", "none yet".to_owned()),
+        Some(policy) => {
+            let commit: String = policy.commit.chars().take(12).collect();
+            let (active, read) = (age(policy.activated), age(policy.last_success));
+            let source = &policy.source;
+            line("policy", format!("{commit} of {source}, active for {active}, read {read} ago"));
+            if let Some(error) = &policy.last_error {
+                line("  refused", error.clone());
+            }
+        }
+    }
+    let log = &status.log;
+    let (next, queued, lost) = (log.sequence, log.queue_length, log.lost);
+    let numbers = format!("{next} next, {queued} queued, {lost} lost");
+    line("log", format!("{}, {}; {numbers}", log.target, log.durability));
+    if let Some(error) = &log.last_error {
+        line("  error", error.clone());
+    }
+    for listener in &status.listeners {
+        let admin::ListenerStatus { name, address, mode, connections } = listener;
+        line("listener", format!("{name} on {address}, {mode}, {connections} connections"));
+    }
+    text
+}
+
+/// The two largest units: `3d 4h`, `47m 2s`.
+fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    match () {
+        () if days > 0 => format!("{days}d {hours}h"),
+        () if hours > 0 => format!("{hours}h {minutes}m"),
+        () if minutes > 0 => format!("{minutes}m {rest}s"),
+        () => format!("{rest}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use portreeve_core::Timestamp;
+
+    use super::*;
+    use crate::admin::{IdentityStatus, LogStatus, Part, PolicyStatus, Readiness};
+
+    fn sample() -> Status {
+        let at = Timestamp::from_unix_seconds;
+        Status {
+            version: "0.1.0".to_owned(),
+            service: "orders".to_owned(),
+            started: at(0),
+            now: at(100_000),
+            readiness: Readiness { parts: vec![Part::ready("identity")] },
+            identity: Some(IdentityStatus {
+                spiffe_id: "spiffe://td/orders".to_owned(),
+                not_after: at(102_822),
+                updated: at(99_000),
+                trust_domains: vec!["td".to_owned()],
+            }),
+            policy: Some(PolicyStatus {
+                source: "/srv/policy".to_owned(),
+                commit: "4f1c2d3e4f1c2d3e".to_owned(),
+                digest: "sha256:0".to_owned(),
+                activated: at(90_000),
+                last_success: at(99_990),
+                last_error: None,
+            }),
+            log: LogStatus {
+                target: "/log".to_owned(),
+                durability: "written".to_owned(),
+                sequence: 7,
+                queue_length: 0,
+                lost: 0,
+                last_error: None,
+            },
+            listeners: vec![],
+        }
+    }
+
+    #[track_caller]
+    fn check(status: &Status, expected: Expect) {
+        expected.assert_eq(&in_words(status));
+    }
+
+    #[test]
+    fn a_ready_sidecar_is_told_in_a_few_lines() {
+        check(
+            &sample(),
+            expect![[r#"
+            sidecar    orders: ready; version 0.1.0, up 1d 3h
+            identity   spiffe://td/orders, 47m 2s left
+              trusts   td
+            policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
+            log        /log, written; 7 next, 0 queued, 0 lost
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_keeps_it_from_being_ready_is_told_first() {
+        let mut status = sample();
+        status.identity = None;
+        status.policy = None;
+        let part = Part::not_ready("identity", "identity.unavailable", "no SVID yet");
+        status.readiness.parts.insert(0, part);
+        check(
+            &status,
+            expect![[r#"
+            sidecar    orders: NOT ready; version 0.1.0, up 1d 3h
+              part     identity not_ready: no SVID yet (identity.unavailable)
+            identity   none yet
+            policy     none yet
+            log        /log, written; 7 next, 0 queued, 0 lost
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_status_survives_its_json() {
+        let status = sample();
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["now"], "1970-01-02T03:46:40.000000Z");
+        assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status);
+    }
+
+    #[test]
+    fn nobody_on_the_socket_is_an_error_and_not_a_no() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = Some(dir.path().join("admin.sock"));
+        let admin = AdminArgs { admin: socket, config: None };
+        let error = run(Args { admin, format: Format::Json }).unwrap_err();
+        assert!(error.to_string().starts_with("no sidecar answers on `"), "{error}");
+    }
 }

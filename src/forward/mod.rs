@@ -1,16 +1,36 @@
 //! Takes a permit and a receipt and forwards: routes, upstreams, connection pool.
+//!
+//! A canonical head enters with the proof that it was permitted and that its record was accepted;
+//! the upstream's response leaves. Nothing reaches an upstream by another way.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use portreeve_core::policy::Permit;
+use portreeve_core::request::{DECISION_ID_HEADER, Head};
+
+use crate::audit::Receipt;
+
+mod body;
+mod routes;
+mod template;
+mod upstream;
+
+pub use body::{Progress, RequestBody};
+pub use routes::{Route, Routes, RoutesError, Upstreams, upstreams};
+pub use template::{PathTemplate, TemplateError};
+pub use upstream::{ForwardError, Forwarded, Lease, Upstream};
 
 /// A named place to forward to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     pub name: Arc<str>,
     pub address: UpstreamAddress,
     pub protocol: UpstreamProtocol,
-    pub connect_timeout: std::time::Duration,
+    pub connect_timeout: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +48,7 @@ pub enum UpstreamProtocol {
 }
 
 /// A route as policy and record name it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteSettings {
     pub name: Arc<str>,
     /// Canonical hosts, or `*.example.org`; empty matches all.
@@ -36,7 +56,7 @@ pub struct RouteSettings {
     /// A template such as `/orders/{id}` or `/static/{rest...}`; `None` matches all.
     pub path: Option<String>,
     /// Empty matches all.
-    pub methods: Vec<::http::Method>,
+    pub methods: Vec<http::Method>,
     /// The name of an upstream.
     pub upstream: Arc<str>,
 }
@@ -48,3 +68,72 @@ impl RouteSettings {
         Self { name: "default".into(), hosts: vec![], path: None, methods: vec![], upstream }
     }
 }
+
+/// Forwards one request. The permit is used up; the receipt shows that its record was accepted.
+///
+/// # Errors
+/// The upstream could not be reached or gave no response.
+pub async fn forward(
+    permit: Permit,
+    receipt: &Receipt,
+    upstream: &Arc<Upstream>,
+    head: Head,
+    caller: Option<&HeaderValue>,
+    body: RequestBody,
+) -> Result<Forwarded, ForwardError> {
+    let Permit { .. } = permit;
+    let asked_upgrade = head.upgrade.is_some();
+    let protocol = upstream.settings().protocol;
+    let request = upstream_request(receipt, protocol, head, caller, body).ok_or_else(|| {
+        ForwardError::NotExpressible { upstream: Arc::clone(&upstream.settings().name) }
+    })?;
+    let forwarded = upstream.send(request).await?;
+    let switches = forwarded.response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+    if switches && !asked_upgrade {
+        let upstream = Arc::clone(&upstream.settings().name);
+        return Err(ForwardError::UnaskedUpgrade { upstream });
+    }
+    Ok(forwarded)
+}
+
+/// The head as it was decided, in the upstream's protocol, with our own headers set once; `None`
+/// where that protocol cannot say it (an upgrade over HTTP/2), so that nothing else is sent instead.
+fn upstream_request(
+    receipt: &Receipt,
+    protocol: UpstreamProtocol,
+    head: Head,
+    caller: Option<&HeaderValue>,
+    body: RequestBody,
+) -> Option<http::Request<RequestBody>> {
+    let Head { method, scheme: _, host, target, mut headers, protocol: _, upgrade } = head;
+    headers.insert(DECISION_ID_HEADER, HeaderValue::from_bytes(receipt.id().as_bytes()).ok()?);
+    if let Some(caller) = caller {
+        headers.insert(SPIFFE_ID_HEADER, caller.clone());
+    }
+    let mut uri = http::uri::Parts::default();
+    match protocol {
+        UpstreamProtocol::H1 => {
+            headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
+            if let Some(upgrade) = upgrade {
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(UPGRADE, HeaderValue::from_str(&upgrade).ok()?);
+            }
+        }
+        UpstreamProtocol::H2c => {
+            if upgrade.is_some() {
+                return None;
+            }
+            uri.scheme = Some(http::uri::Scheme::HTTP);
+            uri.authority = Some(http::uri::Authority::try_from(&*host).ok()?);
+        }
+    }
+    uri.path_and_query = Some(target);
+    let mut request = http::Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = http::Uri::from_parts(uri).ok()?;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+/// The proven identity of the caller, for the service; a caller's own is removed before policy.
+const SPIFFE_ID_HEADER: http::HeaderName = http::HeaderName::from_static("x-spiffe-id");

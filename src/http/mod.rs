@@ -1,1 +1,259 @@
-//! One HTTP request: canonical head, decision, record, forward, reply.
+//! One HTTP request: canonical head, route, decision, record, forward, reply.
+//!
+//! [`handle`] calls one function a phase. What enters is what hyper parsed; what leaves is the
+//! upstream's response or our own answer. No phase is skipped on any path to the upstream: the
+//! permit comes from `decide`, the receipt from the log, and forwarding demands both.
+
+use std::sync::Arc;
+
+use ::http::header::HeaderValue;
+use ::http::{Request, Response};
+use arc_swap::ArcSwap;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit, decide};
+use portreeve_core::record::DecisionId;
+use portreeve_core::request::{
+    AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
+};
+use tokio::time::Instant;
+
+use crate::audit::{Log, Receipt, Refusal};
+use crate::clock::Clock;
+use crate::connections::{InFlight, Registration};
+use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
+use crate::store::Store;
+use crate::telemetry::{ListenerMetrics, Metrics};
+
+mod body;
+mod exchange;
+mod reply;
+mod serve;
+mod tunnel;
+
+pub use body::ReplyBody;
+pub use serve::{HeadLimits, serve};
+
+use exchange::Exchange;
+use reply::{Answer, Dialect};
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub struct Gate {
+    pub listener: Arc<str>,
+    pub mode: Enforcement,
+    /// Swapped whole by a reload.
+    pub routing: ArcSwap<Routing>,
+    pub policy: Store,
+    pub log: Log,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+/// The routes of a listener with the metrics that are counted by them.
+#[derive(Debug)]
+pub struct Routing {
+    pub routes: Routes,
+    pub metrics: ListenerMetrics,
+}
+
+/// One connection whose peer is proven.
+#[derive(Debug)]
+pub struct Connection {
+    pub gate: Arc<Gate>,
+    pub facts: Arc<ConnectionFacts>,
+    /// The caller's SPIFFE ID as the upstream is told it.
+    pub caller: Option<HeaderValue>,
+    pub registration: Registration,
+}
+
+/// A request that policy was asked about, with what it decided and the revision that did.
+struct Decided {
+    access: AccessRequest,
+    routing: Arc<Routing>,
+    /// Of the route, for its metrics.
+    route: usize,
+    upstream: Arc<Upstream>,
+    bundle: Arc<Bundle>,
+    decision: Decision,
+}
+
+/// What is known of a request before anything was decided.
+struct Arrival {
+    id: DecisionId,
+    dialect: Dialect,
+    started: Instant,
+    in_flight: InFlight,
+}
+
+/// Answers one request.
+pub(crate) async fn handle(
+    connection: &Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let arrival = Arrival::new(connection, &request);
+    let caller_upgrade = tunnel::caller_side(&mut request);
+    let (parts, body) = request.into_parts();
+
+    let head = match Head::canonical(parts, Scheme::Https) {
+        Ok(head) => head,
+        Err(refusal) => return refuse(connection, &arrival, Answer::BadRequest, refusal.reason()),
+    };
+    let mut decided = match ask_policy(connection, head) {
+        Ok(decided) => decided,
+        Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
+    };
+    let Some(receipt) = record(connection, &arrival.id, &decided).await else {
+        return decided.counted(arrival.answer(Answer::Unavailable, None));
+    };
+    let Some(permit) = decided.decision.take_permit() else {
+        return decided.counted(not_permitted(&decided.decision, &arrival));
+    };
+
+    let (routing, route) = (Arc::clone(&decided.routing), decided.route);
+    let response = exchange(connection, arrival, decided, permit, receipt, body, caller_upgrade);
+    let response = response.await;
+    routing.metrics.answered(Some(route), response.status());
+    response
+}
+
+/// Forwards a permitted request whose record was accepted, and joins the response to its end.
+async fn exchange(
+    connection: &Arc<Connection>,
+    arrival: Arrival,
+    decided: Decided,
+    permit: Permit,
+    receipt: Receipt,
+    body: Incoming,
+    caller_upgrade: Option<OnUpgrade>,
+) -> Response<ReplyBody> {
+    let (id, dialect) = (arrival.id, arrival.dialect);
+    let Decided { access, upstream, decision, .. } = decided;
+    let is_notable = matches!(permit.ground(), Ground::Shadow { .. });
+    let (body, progress) = RequestBody::new(body);
+    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_notable);
+    let head = reply::change_request(access.head, &decision.effects);
+    let caller = connection.caller.as_ref();
+    let sent = forward::forward(permit, exchange.receipt(), &upstream, head, caller, body).await;
+    match sent {
+        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &decision.effects),
+        Err(error) => upstream_failed(exchange, &error, dialect, &id),
+    }
+}
+
+impl Decided {
+    fn counted(&self, response: Response<ReplyBody>) -> Response<ReplyBody> {
+        self.routing.metrics.answered(Some(self.route), response.status());
+        response
+    }
+}
+
+impl Arrival {
+    fn new(connection: &Connection, request: &Request<Incoming>) -> Self {
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        Self {
+            id: DecisionId::new(connection.gate.clock.now(), random),
+            dialect: Dialect::of(request.headers()),
+            started: Instant::now(),
+            in_flight: connection.registration.slot().begin(),
+        }
+    }
+
+    fn answer(&self, answer: Answer, effects: Option<&Effects>) -> Response<ReplyBody> {
+        reply::answer(answer, self.dialect, &self.id, effects)
+    }
+}
+
+/// Takes the facts, finds the route and decides, under one revision from beginning to end.
+fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &'static str)> {
+    let gate = &connection.gate;
+    let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
+    let routing = gate.routing.load_full();
+    let route = routing.routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
+    let access = AccessRequest {
+        time: gate.clock.now(),
+        direction: Direction::Inbound,
+        enforcement: gate.mode,
+        connection: Arc::clone(&connection.facts),
+        head,
+        route: Arc::clone(&route.name),
+        body: Body::NotRead,
+    };
+    let began = Instant::now();
+    let decision = decide(&bundle, &access);
+    routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
+    let (index, upstream) = (route.index, Arc::clone(&route.upstream));
+    Ok(Decided { access, routing, route: index, upstream, bundle, decision })
+}
+
+/// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.
+async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> Option<Receipt> {
+    let Decided { access, bundle, decision, .. } = decided;
+    let log = &connection.gate.log;
+    match log.decision(id, access, decision, &bundle.revision).await {
+        Ok(receipt) => Some(receipt),
+        Err(error) => {
+            tracing::debug!(%error, "a decision was not accepted by the log");
+            None
+        }
+    }
+}
+
+/// Answers and counts a request that never became a decision (invariant 7).
+fn refuse(
+    connection: &Connection,
+    arrival: &Arrival,
+    answer: Answer,
+    reason: &'static str,
+) -> Response<ReplyBody> {
+    let gate = &connection.gate;
+    let source = &connection.facts.source;
+    let response = arrival.answer(answer, None);
+    gate.metrics.refused(reason);
+    gate.routing.load().metrics.answered(None, response.status());
+    gate.log.refused(Refusal {
+        stage: "http",
+        reason,
+        source: source.address.ip(),
+        claimed: source.spiffe_id.as_ref().map(ToString::to_string),
+        id: Some(arrival.id),
+        detail: None,
+    });
+    response
+}
+
+/// The answer to a request that policy did not permit.
+fn not_permitted(decision: &Decision, arrival: &Arrival) -> Response<ReplyBody> {
+    match decision.outcome {
+        Outcome::Deny => arrival.answer(Answer::Denied, Some(&decision.effects)),
+        Outcome::Error | Outcome::Allow => arrival.answer(Answer::Unavailable, None),
+    }
+}
+
+fn upstream_failed(
+    mut exchange: Exchange,
+    error: &ForwardError,
+    dialect: Dialect,
+    id: &DecisionId,
+) -> Response<ReplyBody> {
+    exchange.failed(error.reason());
+    tracing::debug!(error = %chain(error), "a permitted request failed upstream");
+    let answer = match error {
+        ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
+        _ => Answer::BadGateway,
+    };
+    reply::answer(answer, dialect, id, None)
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -15,15 +15,28 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
+pub mod endpoint;
+mod failure;
+pub(crate) mod proto;
+mod publish;
+mod svid;
+pub(crate) mod update;
+pub mod workload_api;
+
+pub use endpoint::{EndpointError, endpoint_path};
+pub use failure::Failure;
+pub use svid::{MaterialError, NotCertificates};
+pub use update::UpdateError;
+
 /// Where identity comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub source: Source,
     /// Which SVID to serve when the source issues several: by hint or by SPIFFE ID; the first if `None`.
     pub pick: Option<Pick>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The SPIFFE Workload API on a Unix socket.
     WorkloadApi { socket: PathBuf },

@@ -11,8 +11,12 @@ use portreeve_core::request::Enforcement;
 
 use crate::forward;
 
+mod accept;
+
+pub use accept::{Bound, Serving, bind};
+
 /// One inbound HTTP listener with mTLS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub name: Arc<str>,
     /// Port 0 asks the system for one; `/status` says which.
@@ -25,7 +29,7 @@ pub struct Settings {
 }
 
 /// What one listener allows at once. Each has a default and a reason in the reference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections; further ones wait in the backlog.
     pub connections: usize,

@@ -1,6 +1,23 @@
 //! What the sidecar says about itself: log lines for people and metrics for machines.
+//!
+//! Events go to standard error; standard output belongs to results and records. Metrics carry only
+//! labels from the configuration or from closed sets, so that no caller can make a new series.
 
-#[derive(Clone, Debug)]
+mod duration;
+mod exposition;
+mod metrics;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+pub use duration::DurationHistogram;
+pub use metrics::{ConnectionState, ListenerMetrics, Metrics};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// A `tracing` filter such as `info` or `portreeve::store=debug`.
     pub level: String,
@@ -11,4 +28,62 @@ pub struct Settings {
 pub enum Format {
     Text,
     Json,
+}
+
+/// Why events cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("`{level}` is not a log level")]
+    Level { level: String, source: LevelError },
+    #[error("events are written by somebody else already")]
+    Taken { source: tracing_subscriber::util::TryInitError },
+}
+
+/// What is wrong with a filter.
+#[derive(Debug, thiserror::Error)]
+pub enum LevelError {
+    #[error("it is empty")]
+    Empty,
+    #[error("the levels are `off`, `error`, `warn`, `info`, `debug` and `trace`")]
+    Word,
+    #[error(transparent)]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+}
+
+/// Whether a text is a `tracing` filter.
+///
+/// # Errors
+/// It is not.
+pub fn check_level(level: &str) -> Result<(), LevelError> {
+    filter(level).map(drop)
+}
+
+/// Writes events to standard error from here on. `RUST_LOG` is not read: the configuration is the one
+/// place that says what is written.
+///
+/// # Errors
+/// The level is not a filter, or this was called before.
+pub fn init(settings: &Settings) -> Result<(), InitError> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let filter = filter(&settings.level)
+        .map_err(|source| InitError::Level { level: settings.level.clone(), source })?;
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+    match settings.format {
+        Format::Text => events.with_ansi(is_terminal).finish().try_init(),
+        Format::Json => events.json().flatten_event(true).finish().try_init(),
+    }
+    .map_err(|source| InitError::Taken { source })
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LevelError> {
+    if level.trim().is_empty() {
+        return Err(LevelError::Empty);
+    }
+    // A single word that is no level would be taken for the name of a module and silence the rest.
+    if !level.contains(['=', ',', ':', '[']) {
+        level.parse::<tracing_subscriber::filter::LevelFilter>().map_err(|_| LevelError::Word)?;
+    }
+    Ok(EnvFilter::builder().parse(level)?)
 }

@@ -1,1 +1,52 @@
-//! mTLS: a connection enters, a [`Peer`](crate::tls) with a proven identity or a refusal leaves.
+//! mTLS: a connection enters, a [`Peer`] with a proven SPIFFE identity or a [`Refused`] leaves.
+//!
+//! Every connection has a verifier of its own over the trust of one identity snapshot. Identity
+//! comes from the one URI name of the certificate whose key was proven on this connection, never
+//! from a DNS name, SNI, CN or header. No session is ever resumed: a peer that comes back is
+//! verified again.
+
+mod client;
+mod error;
+mod peer;
+mod provider;
+mod refused;
+mod server;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod verifier;
+
+pub use client::{ClientTls, ExpectedPeer, connect};
+pub use error::{PeerError, TrustError};
+pub use peer::Peer;
+pub use refused::{Refused, alert_received};
+pub use server::{ServerTls, accept};
+pub use trust::{Role, Trust, UnusableRoot};
+
+/// How handshakes are done; the defaults are the safe ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Also accept TLS 1.2 (AEAD suites with forward secrecy only).
+    pub tls12: bool,
+    pub alpn: Alpn,
+}
+
+/// The application protocols that are offered, in order of preference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alpn {
+    #[default]
+    Http2OrHttp1,
+    Http2,
+    Http1,
+}
+
+impl Alpn {
+    fn protocols(self) -> Vec<Vec<u8>> {
+        let names: &[&str] = match self {
+            Self::Http2OrHttp1 => &["h2", "http/1.1"],
+            Self::Http2 => &["h2"],
+            Self::Http1 => &["http/1.1"],
+        };
+        names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}

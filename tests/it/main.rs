@@ -1,1 +1,5 @@
-fn main() {}
+//! The whole sidecar in process, on ephemeral ports, against the embedded trust domain.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod architecture;
+mod store;

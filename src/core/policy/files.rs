@@ -36,22 +36,31 @@ pub enum FilesError {
 }
 
 impl Files {
+    /// Says whether a file of this size could be added now, before its content is read.
+    ///
+    /// # Errors
+    /// The path leaves the bundle; a limit would be exceeded.
+    pub fn check(&self, path: &str, bytes: usize) -> Result<(), FilesError> {
+        check_path(path)?;
+        if self.files.len() >= MAX_FILES {
+            return Err(FilesError::TooMany);
+        }
+        if bytes > MAX_FILE_BYTES {
+            return Err(FilesError::FileBytes(path.to_owned()));
+        }
+        if self.total_bytes.saturating_add(bytes) > MAX_TOTAL_BYTES {
+            return Err(FilesError::TotalBytes);
+        }
+        Ok(())
+    }
+
     /// Adds one file.
     ///
     /// # Errors
     /// The path leaves the bundle or clashes with another; a limit is exceeded.
     pub fn insert(&mut self, path: &str, content: Vec<u8>) -> Result<(), FilesError> {
-        check_path(path)?;
-        if self.files.len() >= MAX_FILES {
-            return Err(FilesError::TooMany);
-        }
-        if content.len() > MAX_FILE_BYTES {
-            return Err(FilesError::FileBytes(path.to_owned()));
-        }
+        self.check(path, content.len())?;
         self.total_bytes = self.total_bytes.saturating_add(content.len());
-        if self.total_bytes > MAX_TOTAL_BYTES {
-            return Err(FilesError::TotalBytes);
-        }
         match self.files.insert(path.to_owned(), content) {
             None => Ok(()),
             Some(_) => Err(FilesError::Case(path.to_owned(), path.to_owned())),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Head;
 use crate::Timestamp;
 use crate::policy::EngineValues;
+use crate::record::RecordFragment;
 use crate::spiffe::SpiffeId;
 
 /// One request as policy sees it, as it is forwarded and as it is recorded.
@@ -50,6 +51,8 @@ pub struct ConnectionFacts {
     pub tls: Option<TlsFacts>,
     /// The source as each engine wants it, built at the first decision that needs it.
     pub engine_values: EngineValues,
+    /// The same facts as the record has them, rendered for the first record.
+    pub record: RecordFragment,
 }
 
 /// Who asks.
@@ -118,7 +121,8 @@ impl ConnectionFacts {
     pub fn new(source: Source, destination: Destination, tls: Option<TlsFacts>) -> Self {
         let source = Source { address: unmapped(source.address), ..source };
         let destination = Destination { address: unmapped(destination.address), ..destination };
-        Self { source, destination, tls, engine_values: EngineValues::default() }
+        let (engine_values, record) = (EngineValues::default(), RecordFragment::default());
+        Self { source, destination, tls, engine_values, record }
     }
 }
 

@@ -2,8 +2,8 @@
 //! a caller could claim an identity or a decision.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderName, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -12,53 +12,70 @@ use super::head::{Protocol, Refusal};
 /// On every response and every upstream request; a caller's own is removed.
 pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-decision-id");
 
-/// Identity and forwarding headers that only a sidecar may set (invariant 5).
-const RESERVED: [HeaderName; 5] = [
+/// What is removed wherever it comes from. The first [`HOP_BY_HOP`] are hop-by-hop (RFC 9110 §7.6.1),
+/// whether `Connection` lists them or not; `expect` is met by us, after the decision. The others are
+/// identity and forwarding headers that only a sidecar may set (invariant 5).
+const REMOVED: [HeaderName; 15] = [
+    CONNECTION,
+    UPGRADE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    EXPECT,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authorization"),
     DECISION_ID_HEADER,
     HeaderName::from_static("x-forwarded-client-cert"),
     HeaderName::from_static("x-spiffe-id"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
-
-/// Hop-by-hop by name (RFC 9110 §7.6.1), whether `Connection` lists them or not.
-const HOP_BY_HOP: [HeaderName; 4] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-];
+const HOP_BY_HOP: usize = 10;
 
 /// Two of these would be read differently by two servers.
 const SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH];
 
-/// Headers that `Connection` may not name: removing them would change what was decided.
-const PROTECTED: [HeaderName; 5] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH, COOKIE];
+/// Whether only we may set a header: framing, hop-by-hop, identity and decision.
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
+    REMOVED.contains(name) || [HOST, CONTENT_LENGTH].contains(name)
+}
 
 /// Removes hop-by-hop and identity headers; returns the protocol of an `Upgrade`.
 pub(super) fn strip(
     headers: &mut HeaderMap,
     protocol: Protocol,
 ) -> Result<Option<Box<str>>, Refusal> {
-    check_names_and_values(headers)?;
+    let present = survey(headers)?;
+    if present == 0 {
+        return Ok(None);
+    }
     check_transfer_encoding(headers)?;
     let upgrade = upgrade(headers, protocol)?;
-    if headers.contains_key(CONNECTION) {
-        remove_named_by_connection(headers)?;
-    }
+    let named = named_by_connection(headers)?;
     // `te: trailers` is the one value that says something to the next hop too (gRPC needs it).
     let wants_trailers = headers.get(TE).is_some_and(|te| te.as_bytes() == b"trailers");
-    headers.remove(TE);
+    for (index, name) in REMOVED.iter().enumerate() {
+        if present & (1 << index) != 0 {
+            headers.remove(name);
+        }
+    }
+    for name in named {
+        headers.remove(name);
+    }
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    for name in HOP_BY_HOP.iter().chain(&RESERVED).chain(&[TRAILER, TRANSFER_ENCODING, UPGRADE]) {
-        headers.remove(name);
     }
     Ok(upgrade)
 }
 
-fn check_names_and_values(headers: &HeaderMap) -> Result<(), Refusal> {
+/// One pass over all headers: refuses what has two readings, and says which of [`REMOVED`] are there
+/// as bits, so that an ordinary head costs no look-up at all.
+fn survey(headers: &HeaderMap) -> Result<u32, Refusal> {
+    let mut present = 0;
+    let mut singletons = 0;
     for (name, value) in headers {
         // `x_spiffe_id` is `x-spiffe-id` to a CGI-like server.
         let is_legal = !name.as_str().contains('_')
@@ -66,13 +83,16 @@ fn check_names_and_values(headers: &HeaderMap) -> Result<(), Refusal> {
         if !is_legal {
             return Err(Refusal::HeaderByte);
         }
-    }
-    for name in &SINGLETONS {
-        if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Refusal::DuplicateHeader);
+        if let Some(index) = REMOVED.iter().position(|removed| removed == name) {
+            present |= 1 << index;
+        } else if let Some(index) = SINGLETONS.iter().position(|singleton| singleton == name) {
+            if singletons & (1 << index) != 0 {
+                return Err(Refusal::DuplicateHeader);
+            }
+            singletons |= 1 << index;
         }
     }
-    Ok(())
+    Ok(present)
 }
 
 /// `chunked`, once and alone, is the coding that is undone here; another one beside it would reach
@@ -106,22 +126,23 @@ fn upgrade(headers: &HeaderMap, protocol: Protocol) -> Result<Option<Box<str>>, 
     }
 }
 
-fn remove_named_by_connection(headers: &mut HeaderMap) -> Result<(), Refusal> {
+/// The further headers that `Connection` names; it may not name what was decided on.
+fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> {
     let mut named = Vec::new();
     for value in headers.get_all(CONNECTION) {
         let value = value.to_str().map_err(|_| Refusal::HeaderByte)?;
         for token in value.split(',').map(str::trim).filter(|token| !token.is_empty()) {
-            named.push(HeaderName::try_from(token).map_err(|_| Refusal::HeaderByte)?);
+            let name = HeaderName::try_from(token).map_err(|_| Refusal::HeaderByte)?;
+            let is_hop_by_hop = REMOVED.iter().take(HOP_BY_HOP).any(|hop| *hop == name);
+            let is_protected = SINGLETONS.contains(&name) || name == COOKIE;
+            match (is_hop_by_hop, is_protected || REMOVED.contains(&name)) {
+                (true, _) => {}
+                (false, true) => return Err(Refusal::ConnectionHeader),
+                (false, false) => named.push(name),
+            }
         }
     }
-    headers.remove(CONNECTION);
-    for name in named {
-        if PROTECTED.contains(&name) || RESERVED.contains(&name) {
-            return Err(Refusal::ConnectionHeader);
-        }
-        headers.remove(name);
-    }
-    Ok(())
+    Ok(named)
 }
 
 #[cfg(test)]

@@ -17,4 +17,4 @@ pub use access::{
 pub use document::DocumentError;
 pub(crate) use document::canonical_path;
 pub use head::{Head, Protocol, Refusal, Scheme};
-pub use headers::DECISION_ID_HEADER;
+pub use headers::{DECISION_ID_HEADER, is_reserved};

@@ -1,0 +1,74 @@
+//! The other end of the admin socket: what `status` and its like ask with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+/// What the server expects to be called.
+pub(super) const HOST_NAME: &str = "portreeve";
+/// The whole exchange with a process of the same machine.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The status of 16 listeners has a few kilobytes.
+const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("no sidecar answers on `{}`", socket.display())]
+    Connect { socket: PathBuf, source: io::Error },
+    #[error("the sidecar on `{}` did not answer within {}s", socket.display(), TIMEOUT.as_secs())]
+    Timeout { socket: PathBuf },
+    #[error("failed to ask the sidecar for `{path}`")]
+    Exchange { path: String, source: hyper::Error },
+    #[error("failed to read the sidecar's answer to `{path}`")]
+    Body { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the sidecar answered {status} to `{path}`")]
+    Status { path: String, status: StatusCode },
+    #[error("the sidecar's answer to `{path}` is not JSON")]
+    Json { path: String, source: serde_json::Error },
+}
+
+/// Asks for a path; 503 is an answer too, as readiness gives it.
+///
+/// # Errors
+/// Nobody answers, or not with JSON.
+pub async fn get(socket: &Path, path: &str) -> Result<Value, ClientError> {
+    tokio::time::timeout(TIMEOUT, exchange(socket, path))
+        .await
+        .unwrap_or_else(|_| Err(ClientError::Timeout { socket: socket.to_owned() }))
+}
+
+async fn exchange(socket: &Path, path: &str) -> Result<Value, ClientError> {
+    let unreachable = |source| ClientError::Connect { socket: socket.to_owned(), source };
+    let broken = |source| ClientError::Exchange { path: path.to_owned(), source };
+    let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let request = Request::get(path).header(HOST, HOST_NAME).body(Empty::<Bytes>::new());
+    let request = request
+        .map_err(|error| ClientError::Body { path: path.to_owned(), source: error.into() })?;
+    // The sender goes with the answer, which ends the connection.
+    let asking = async move {
+        let broken = |source| ClientError::Exchange { path: path.to_owned(), source };
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+        let body = body.map_err(|source| ClientError::Body { path: path.to_owned(), source })?;
+        Ok((status, body.to_bytes()))
+    };
+    let (answer, _) = tokio::join!(asking, connection);
+    let (status, body) = answer?;
+    if status != StatusCode::OK && status != StatusCode::SERVICE_UNAVAILABLE {
+        return Err(ClientError::Status { path: path.to_owned(), status });
+    }
+    serde_json::from_slice(&body)
+        .map_err(|source| ClientError::Json { path: path.to_owned(), source })
+}

@@ -1,0 +1,139 @@
+//! What the sidecar tells about itself: the published shape of `/status` and of verbose readiness.
+
+use std::borrow::Cow;
+
+use portreeve_core::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How ready one part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartState {
+    Ready,
+    /// It serves, but somebody should look: told, and still ready.
+    Degraded,
+    /// The sidecar must get no requests.
+    NotReady,
+}
+
+/// One part that readiness depends on: identity, policy, log, listeners, drain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub name: Cow<'static, str>,
+    pub state: PartState,
+    /// A stable code such as `identity.expired`; empty where there is nothing to say.
+    pub reason: Cow<'static, str>,
+    /// For people; only the admin socket tells it.
+    pub text: String,
+}
+
+/// Whether requests may come, and why not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    pub parts: Vec<Part>,
+}
+
+/// The answer of `GET /status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub service: String,
+    pub started: Timestamp,
+    /// When this was told, by the sidecar's clock.
+    pub now: Timestamp,
+    pub readiness: Readiness,
+    /// `null` until there is one.
+    pub identity: Option<IdentityStatus>,
+    /// `null` until there is one.
+    pub policy: Option<PolicyStatus>,
+    pub log: LogStatus,
+    pub listeners: Vec<ListenerStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdentityStatus {
+    pub spiffe_id: String,
+    pub not_after: Timestamp,
+    pub updated: Timestamp,
+    /// The trust domains whose bundles are known.
+    pub trust_domains: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    /// Where it comes from, without credentials.
+    pub source: String,
+    pub commit: String,
+    pub digest: String,
+    pub activated: Timestamp,
+    /// When the source was last read without error.
+    pub last_success: Timestamp,
+    /// Why the newest candidate is not active.
+    pub last_error: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// A folder, or `stdout`.
+    pub target: String,
+    pub durability: String,
+    /// The next sequence number.
+    pub sequence: u64,
+    pub queue_length: u64,
+    pub lost: u64,
+    pub last_error: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    pub name: String,
+    /// With the port that the system gave.
+    pub address: String,
+    pub mode: String,
+    pub connections: u64,
+}
+
+impl Part {
+    #[must_use]
+    pub fn ready(name: &'static str) -> Self {
+        let (state, reason) = (PartState::Ready, Cow::Borrowed(""));
+        Self { name: name.into(), state, reason, text: String::new() }
+    }
+
+    #[must_use]
+    pub fn degraded(name: &'static str, reason: &'static str, text: impl Into<String>) -> Self {
+        let (state, reason) = (PartState::Degraded, reason.into());
+        Self { name: name.into(), state, reason, text: text.into() }
+    }
+
+    #[must_use]
+    pub fn not_ready(name: &'static str, reason: &'static str, text: impl Into<String>) -> Self {
+        let (state, reason) = (PartState::NotReady, reason.into());
+        Self { name: name.into(), state, reason, text: text.into() }
+    }
+}
+
+impl Readiness {
+    /// The worst of its parts; without any part nothing is known, and that is not ready.
+    #[must_use]
+    pub fn state(&self) -> PartState {
+        self.parts.iter().map(|part| part.state).max().unwrap_or(PartState::NotReady)
+    }
+
+    /// Degraded is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state() != PartState::NotReady
+    }
+}
+
+impl PartState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::NotReady => "not_ready",
+        }
+    }
+}

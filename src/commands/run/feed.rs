@@ -1,0 +1,139 @@
+//! The tasks between the stages: what one stage finds out becomes what another serves, logs and counts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwapOption;
+use portreeve_core::policy::Revision;
+use tokio::sync::{mpsc, watch};
+
+use super::report::Live;
+use crate::audit::{self, Log};
+use crate::connections::TICK;
+use crate::identity::State;
+use crate::listen::{Bound, Serving};
+use crate::store;
+use crate::tls::{self, ServerTls};
+
+/// New SVIDs and bundles become the TLS configuration of new connections.
+pub(super) async fn identity(live: Arc<Live>, tls: Arc<ArcSwapOption<ServerTls>>) {
+    let mut updates = live.identity.updates();
+    loop {
+        let state = updates.borrow_and_update().clone();
+        match &state {
+            State::Waiting { .. } => {}
+            State::Ready(snapshot) => {
+                match ServerTls::new(snapshot, &live.clock, &tls::Settings::default()) {
+                    Ok(next) => {
+                        for root in next.trust().unusable() {
+                            let error = &root.error;
+                            tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
+                        }
+                        tls.store(Some(next));
+                    }
+                    Err(error) => tracing::error!(%error, "the SVID cannot be served with"),
+                }
+                let not_after = snapshot.svid.not_after;
+                live.metrics.identity_updated(snapshot.received, not_after);
+                live.log.event(&audit::Event::IdentityUpdated {
+                    spiffe_id: &snapshot.svid.id,
+                    not_after,
+                    sequence: snapshot.sequence,
+                });
+                tracing::info!(spiffe_id = %snapshot.svid.id, %not_after, "serving with an SVID");
+            }
+            State::Withdrawn { reason } => {
+                tls.store(None);
+                live.log.event(&audit::Event::IdentityLost {
+                    reason: "identity.withdrawn",
+                    cause: reason,
+                });
+                tracing::error!(%reason, "our SVID was withdrawn: no new connections");
+            }
+        }
+        if updates.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the store did becomes records, metrics and log lines.
+pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Event>) {
+    while let Some(event) = events.recv().await {
+        match event {
+            store::Event::Activated { to, restored, .. } => {
+                live.metrics.policy_activated(&to.commit);
+                live.metrics.activation("activated", "swap");
+                live.log.event(&audit::Event::PolicyActivated { revision: &to });
+                tracing::info!(commit = %to.commit, digest = %to.digest, restored, "policy activated");
+            }
+            store::Event::Rejected { commit, digest, stage, text, findings } => {
+                live.metrics.activation("rejected", stage.as_str());
+                rejected(&live.log, &commit, &digest, &text);
+                tracing::error!(%commit, stage = stage.as_str(), "policy rejected: {text}");
+                for finding in &findings.0 {
+                    tracing::error!(%commit, "{finding}");
+                }
+            }
+            store::Event::FetchFailed { text } => {
+                live.metrics.activation("failed", "fetch");
+                tracing::warn!("the policy source could not be read: {text}");
+            }
+            store::Event::LoaderGone { text } => {
+                live.metrics.activation("failed", "loader");
+                tracing::error!("the policy loader has ended, the active policy stays: {text}");
+            }
+        }
+    }
+}
+
+fn rejected(log: &Log, commit: &str, digest: &str, cause: &str) {
+    let revision = Revision { commit: commit.into(), digest: digest.into(), ..Revision::default() };
+    log.event(&audit::Event::PolicyRejected { revision: &revision, cause });
+}
+
+/// One coarse tick for idle limits and for the metrics that nobody pushes.
+pub(super) async fn ticks(live: Arc<Live>) {
+    let mut ticks = tokio::time::interval(TICK);
+    let mut counted = std::collections::BTreeMap::new();
+    loop {
+        ticks.tick().await;
+        live.registry.sweep();
+        let log = live.log.status();
+        live.metrics.log_queue().set(i64::try_from(log.queue).unwrap_or(i64::MAX));
+        for (cause, lost) in log.lost {
+            let before = counted.insert(cause, lost).unwrap_or(0);
+            if lost > before {
+                live.metrics.log_lost(cause, lost - before);
+            }
+        }
+        if let Some(at) = live.store.status().last_success {
+            live.metrics.policy_read(at);
+        }
+    }
+}
+
+/// Accepts once there is an identity and a policy.
+pub(super) async fn listener(
+    live: Arc<Live>,
+    bound: Bound,
+    serving: Serving,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut identity = live.identity.updates();
+    let name = Arc::clone(&serving.settings.name);
+    let address = bound.address();
+    tokio::select! {
+        () = async {
+            let _ = identity.wait_for(|state| matches!(state, State::Ready(_))).await;
+            live.store.ready().await;
+        } => {}
+        _ = stop.wait_for(|stop| *stop) => return,
+    }
+    tracing::info!(listener = %name, %address, "accepting connections");
+    live.accepting.fetch_add(1, Ordering::Release);
+    if let Err(error) = bound.serve(serving, stop).await {
+        tracing::error!(listener = %name, %error, "the listener ended");
+        live.accepting.fetch_sub(1, Ordering::Release);
+    }
+}

@@ -1,0 +1,170 @@
+//! What the health and admin servers tell, read from the stages at the moment of asking.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use portreeve_core::Timestamp;
+use portreeve_core::request::Enforcement;
+
+use crate::admin::{
+    IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
+};
+use crate::audit::{self, Log, Target};
+use crate::clock::Clock;
+use crate::connections::Registry;
+use crate::http::Gate;
+use crate::identity::Identity;
+use crate::store::{LoaderState, Store};
+use crate::telemetry::Metrics;
+
+/// The stages of a running sidecar, as its tasks and its report see them.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(super) service: Arc<str>,
+    pub(super) started: Timestamp,
+    pub(super) clock: Clock,
+    pub(super) identity: Identity,
+    pub(super) store: Store,
+    pub(super) log: Log,
+    pub(super) metrics: Metrics,
+    pub(super) registry: Registry,
+    pub(super) gates: Vec<Arc<Gate>>,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) log_settings: audit::Settings,
+    pub(super) health: Option<SocketAddr>,
+    pub(super) draining: AtomicBool,
+    /// How many listeners accept.
+    pub(super) accepting: AtomicUsize,
+}
+
+impl Report for Live {
+    fn readiness(&self) -> Readiness {
+        let mut parts = vec![self.identity_part(), self.policy_part(), self.log_part()];
+        parts.push(self.listeners_part());
+        if self.draining.load(Ordering::Acquire) {
+            let text = "the sidecar is ending and takes no new connections";
+            parts.push(Part::not_ready("drain", "draining", text));
+        }
+        for gate in &self.gates {
+            if gate.mode == Enforcement::Shadow {
+                let text = format!("listener `{}` records denials and forwards all", gate.listener);
+                parts.push(Part::degraded("mode", "mode.shadow", text));
+            }
+        }
+        Readiness { parts }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            service: self.service.to_string(),
+            started: self.started,
+            now: self.clock.now(),
+            readiness: self.readiness(),
+            identity: self.identity_status(),
+            policy: self.policy_status(),
+            log: self.log_status(),
+            listeners: self.listener_status(),
+        }
+    }
+
+    fn metrics(&self, accept: Option<&str>) -> (&'static str, String) {
+        self.metrics.encode(accept)
+    }
+}
+
+impl Live {
+    fn identity_part(&self) -> Part {
+        match self.identity.current() {
+            Ok(_) => Part::ready("identity"),
+            Err(error) => Part::not_ready("identity", error.reason(), error.to_string()),
+        }
+    }
+
+    fn policy_part(&self) -> Part {
+        let status = self.store.status();
+        let failure = status.last_error.as_ref().map(|failure| failure.text.clone());
+        match (status.active, status.loader.state) {
+            (None, _) => {
+                let text = failure.unwrap_or_else(|| "the first bundle is being loaded".to_owned());
+                Part::not_ready("policy", "policy.none", text)
+            }
+            (Some(_), LoaderState::Gone) => {
+                let text = status.loader.text.unwrap_or_default();
+                Part::degraded("policy", "loader.gone", text)
+            }
+            (Some(_), _) => match failure {
+                Some(text) => Part::degraded("policy", "policy.not_updated", text),
+                None => Part::ready("policy"),
+            },
+        }
+    }
+
+    fn log_part(&self) -> Part {
+        let status = self.log.status();
+        match (status.state, status.error) {
+            (audit::State::Ok, _) => Part::ready("log"),
+            (audit::State::Failing, error) => {
+                Part::not_ready("log", "log.failing", error.unwrap_or_default())
+            }
+        }
+    }
+
+    fn listeners_part(&self) -> Part {
+        let accepting = self.accepting.load(Ordering::Acquire);
+        if accepting == self.gates.len() {
+            return Part::ready("listeners");
+        }
+        let text = format!("{accepting} of {} listeners accept connections", self.gates.len());
+        Part::not_ready("listeners", "listeners.not_accepting", text)
+    }
+
+    fn identity_status(&self) -> Option<IdentityStatus> {
+        let snapshot = self.identity.current().ok()?;
+        Some(IdentityStatus {
+            spiffe_id: snapshot.svid.id.to_string(),
+            not_after: snapshot.svid.not_after,
+            updated: snapshot.received,
+            trust_domains: snapshot.bundles.keys().map(ToString::to_string).collect(),
+        })
+    }
+
+    fn policy_status(&self) -> Option<PolicyStatus> {
+        let status = self.store.status();
+        let active = status.active?;
+        Some(PolicyStatus {
+            source: status.repository,
+            commit: active.commit,
+            digest: active.digest,
+            activated: active.since,
+            last_success: status.last_success.unwrap_or(active.since),
+            last_error: status.last_error.map(|failure| failure.text),
+        })
+    }
+
+    fn log_status(&self) -> LogStatus {
+        let status = self.log.status();
+        LogStatus {
+            target: match &self.log_settings.target {
+                Target::Dir(path) => path.display().to_string(),
+                Target::Stdout => "stdout".to_owned(),
+            },
+            durability: self.log_settings.durability.as_str().to_owned(),
+            sequence: status.seq,
+            queue_length: status.queue as u64,
+            lost: status.lost.values().sum(),
+            last_error: status.error,
+        }
+    }
+
+    fn listener_status(&self) -> Vec<ListenerStatus> {
+        let status = |(gate, address): (&Arc<Gate>, &SocketAddr)| ListenerStatus {
+            name: gate.listener.to_string(),
+            address: address.to_string(),
+            mode: if gate.mode == Enforcement::Shadow { "shadow" } else { "enforce" }.to_owned(),
+            connections: self.registry.open() as u64,
+        };
+        self.gates.iter().zip(&self.addresses).map(status).collect()
+    }
+}

@@ -1,0 +1,288 @@
+//! All stages of one sidecar, wired together: built in one place, ended in one place.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::feed;
+use super::report::Live;
+use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
+use crate::audit::{self, Event, Log};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connections::Registry;
+use crate::forward::{self, Routes, Upstreams};
+use crate::http::{Gate, Routing};
+use crate::identity::{self, Identity};
+use crate::listen::{self, Bound, Serving};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::tls::ServerTls;
+
+/// After a connection was cut, how long its task has to notice before the log is closed.
+const CUT_GRACE: Duration = Duration::from_millis(500);
+
+/// A running sidecar.
+#[derive(Debug)]
+pub struct Sidecar {
+    pub(super) live: Arc<Live>,
+    config: Mutex<Config>,
+    upstreams: Mutex<Upstreams>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    servers: Vec<Server>,
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything in flight was finished.
+    Finished,
+    /// So many connections were cut at the deadline.
+    Cut(usize),
+}
+
+impl Sidecar {
+    /// Builds and starts every stage. Listeners have their addresses, and accept once there is an SVID
+    /// and a policy.
+    ///
+    /// # Errors
+    /// An address, the log, the store or the loader is not to be had.
+    pub async fn start(config: Config, clock: Clock, program: &Path) -> anyhow::Result<Self> {
+        let bound = bind_listeners(&config)?;
+        let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
+        let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
+        let instance = audit::this_instance(Arc::clone(&config.service));
+        let log = Log::open(&config.log, instance, clock.clone())?;
+        let metrics = Metrics::new();
+        let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
+        let identity = identity::workload_api::spawn(&config.identity, clock.clone());
+        let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
+        let gates = gates(&config, &upstreams, &store, &log, &clock, &metrics)?;
+
+        let addresses = bound.iter().map(|(_, bound)| bound.address()).collect();
+        let live = Arc::new(Live {
+            service: Arc::clone(&config.service),
+            started: clock.now(),
+            clock,
+            identity,
+            store,
+            log,
+            metrics,
+            registry: Registry::default(),
+            gates,
+            addresses,
+            log_settings: config.log.clone(),
+            health: health.as_ref().map(BoundHealth::address),
+            draining: AtomicBool::new(false),
+            accepting: AtomicUsize::new(0),
+        });
+        let mut servers = Vec::new();
+        let report: Arc<dyn Report> = Arc::clone(&live) as _;
+        if let Some(health) = health {
+            servers.push(health.serve(Arc::clone(&report))?);
+        }
+        servers.push(admin.serve(report)?);
+        live.log.event(&Event::ConfigLoaded { digest: &config.digest });
+
+        let mut sidecar = Self {
+            live,
+            config: Mutex::new(config),
+            upstreams: Mutex::new(upstreams),
+            stop: watch::Sender::new(false),
+            tasks: JoinSet::new(),
+            servers,
+        };
+        sidecar.start_tasks(bound, events);
+        Ok(sidecar)
+    }
+
+    fn start_tasks(
+        &mut self,
+        bound: Vec<(listen::Settings, Bound)>,
+        events: tokio::sync::mpsc::Receiver<crate::store::Event>,
+    ) {
+        let live = &self.live;
+        let tls: Arc<ArcSwapOption<ServerTls>> = Arc::default();
+        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&tls)));
+        self.tasks.spawn(feed::policy(Arc::clone(live), events));
+        self.tasks.spawn(feed::ticks(Arc::clone(live)));
+        for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
+            let serving = Serving {
+                settings,
+                service: Arc::clone(&live.service),
+                gate: Arc::clone(gate),
+                tls: Arc::clone(&tls),
+                registry: live.registry.clone(),
+            };
+            let (live, stop) = (Arc::clone(live), self.stop.subscribe());
+            self.tasks.spawn(feed::listener(live, bound, serving, stop));
+        }
+    }
+
+    /// The addresses of the listeners, in the order of the file.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.live.addresses
+    }
+
+    /// Where `health` listens, where it does.
+    #[must_use]
+    pub fn health(&self) -> Option<SocketAddr> {
+        self.live.health
+    }
+
+    /// The handles that a test or the demo looks at.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.live.store
+    }
+
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.live.identity
+    }
+
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.live.log
+    }
+
+    /// What `/status` and `/readyz` tell.
+    #[must_use]
+    pub fn report(&self) -> &dyn Report {
+        &*self.live
+    }
+
+    /// Takes over what may change while running; nothing where anything needs a restart.
+    ///
+    /// # Errors
+    /// The fields that need a restart, or routes that cannot be built; nothing was changed.
+    pub fn reload(&self, new: Config) -> anyhow::Result<()> {
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let fixed = needs_restart(&current, &new);
+        anyhow::ensure!(fixed.is_empty(), "restart needed to change {}", fixed.join(", "));
+        let mut upstreams = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = forward::upstreams(&new.upstreams, &upstreams);
+        // Everything that can fail comes before the first swap.
+        let routings = new
+            .listeners
+            .iter()
+            .map(|settings| routing(settings, &next, &self.live.metrics))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (gate, routing) in self.live.gates.iter().zip(routings) {
+            gate.routing.store(Arc::new(routing));
+        }
+        *upstreams = next;
+        self.live.log.event(&Event::ConfigLoaded { digest: &new.digest });
+        *current = new;
+        Ok(())
+    }
+
+    /// Says that a reload was refused; what is in force stays.
+    pub fn reload_failed(&self, cause: &str) {
+        self.live.log.event(&Event::ConfigRejected { cause });
+        tracing::error!("configuration not reloaded, the old one stays: {cause}");
+    }
+
+    /// Ends the sidecar: nothing new is accepted, what is in flight may finish until the deadline, the
+    /// log is flushed and closed.
+    pub async fn drain(mut self, deadline: Instant) -> Drained {
+        self.live.draining.store(true, Ordering::Release);
+        self.stop.send_replace(true);
+        self.live.registry.drain();
+        let drained = match self.live.registry.emptied(deadline).await {
+            Ok(()) => Drained::Finished,
+            Err(open) => {
+                self.live.registry.cut_all();
+                let _ = self.live.registry.emptied(Instant::now() + CUT_GRACE).await;
+                Drained::Cut(open)
+            }
+        };
+        self.tasks.shutdown().await;
+        self.live.log.close().await;
+        for server in self.servers.drain(..) {
+            server.stop();
+        }
+        drained
+    }
+
+    /// How long a drain may take, from the configuration in force.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).drain_timeout
+    }
+}
+
+fn bind_listeners(config: &Config) -> anyhow::Result<Vec<(listen::Settings, Bound)>> {
+    let bind = |settings: &listen::Settings| {
+        let bound = listen::bind(settings).with_context(|| {
+            format!("listener `{}` cannot have address {}", settings.name, settings.address)
+        })?;
+        Ok((settings.clone(), bound))
+    };
+    config.listeners.iter().map(bind).collect()
+}
+
+fn gates(
+    config: &Config,
+    upstreams: &Upstreams,
+    store: &Store,
+    log: &Log,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<Arc<Gate>>> {
+    let gate = |settings: &listen::Settings| {
+        Ok(Arc::new(Gate {
+            listener: Arc::clone(&settings.name),
+            mode: settings.mode,
+            routing: ArcSwap::from_pointee(routing(settings, upstreams, metrics)?),
+            policy: store.clone(),
+            log: log.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        }))
+    };
+    config.listeners.iter().map(gate).collect()
+}
+
+fn routing(
+    settings: &listen::Settings,
+    upstreams: &Upstreams,
+    metrics: &Metrics,
+) -> anyhow::Result<Routing> {
+    let routes = Routes::new(&settings.routes, upstreams)?;
+    let names = settings.routes.iter().map(|route| &*route.name);
+    let metrics = metrics.listener(&settings.name, settings.mode, names);
+    Ok(Routing { routes, metrics })
+}
+
+/// The fields in which two configurations differ and which are read once only.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let listeners = |config: &Config| -> Vec<_> {
+        let fixed = |l: &listen::Settings| (l.name.clone(), l.address, l.mode, l.limits.clone());
+        config.listeners.iter().map(fixed).collect()
+    };
+    [
+        ("service", old.service != new.service),
+        ("state_dir", old.state_dir != new.state_dir),
+        ("identity", old.identity != new.identity),
+        ("listeners (all but routes)", listeners(old) != listeners(new)),
+        ("policy", old.policy != new.policy),
+        ("log", old.log != new.log),
+        ("health", old.health != new.health),
+        ("admin", old.admin != new.admin),
+        ("telemetry", old.telemetry != new.telemetry),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}

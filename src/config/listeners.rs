@@ -1,0 +1,243 @@
+//! Listeners with their routes, and the upstreams that routes refer to.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request};
+use portreeve_core::request::{Enforcement, Head, Scheme};
+
+use super::check::Check;
+use super::errors::quoted;
+use super::place::At;
+use super::scalars::Name;
+use super::shape::nearest;
+use super::{path_template, raw};
+use crate::{forward, listen};
+
+/// The route that exists without being written.
+const DEFAULT_ROUTE: &str = "default";
+/// The handshake and the head of a slow caller hold a slot this long at most.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+pub(super) fn upstreams(
+    check: &mut Check<'_>,
+    raw: &[raw::Upstream],
+) -> Vec<forward::UpstreamSettings> {
+    let at = At::root().key("upstreams");
+    refuse_duplicates(check, &at, raw.iter().map(|upstream| &upstream.name));
+    let read = raw.iter().enumerate().map(|(index, upstream)| {
+        let at = at.index(index);
+        let timeouts = Duration::from_millis(10)..=Duration::from_secs(60);
+        Some(forward::UpstreamSettings {
+            connect_timeout: check.duration(
+                &at.key("connect_timeout"),
+                &upstream.connect_timeout,
+                timeouts,
+            ),
+            name: upstream.name.as_str().into(),
+            address: upstream_address(check, &at.key("address"), upstream)?,
+            protocol: match upstream.protocol {
+                raw::UpstreamProtocol::H1 => forward::UpstreamProtocol::H1,
+                raw::UpstreamProtocol::H2c => forward::UpstreamProtocol::H2c,
+            },
+        })
+    });
+    read.flatten().collect()
+}
+
+fn upstream_address(
+    check: &mut Check<'_>,
+    at: &At,
+    upstream: &raw::Upstream,
+) -> Option<forward::UpstreamAddress> {
+    if upstream.address.as_str().starts_with("unix:") {
+        return Some(forward::UpstreamAddress::Unix(check.socket(at, upstream.address.as_str())));
+    }
+    let address = check.address(at, &upstream.address)?;
+    if !address.ip().to_canonical().is_loopback() {
+        let message = format!("`{address}` is not a loopback address");
+        let hint =
+            "a sidecar forwards to the service beside it only: `unix:/…`, 127.0.0.1 or [::1]";
+        check.refuse_with(at, message, hint);
+    }
+    if address.port() == 0 {
+        check.refuse(at, "the port must not be 0");
+    }
+    Some(forward::UpstreamAddress::Tcp(address))
+}
+
+pub(super) fn listeners(check: &mut Check<'_>, file: &raw::File) -> Vec<listen::Settings> {
+    let at = At::root().key("listeners");
+    refuse_duplicates(check, &at, file.listeners.iter().map(|listener| &listener.name));
+    let mut taken: BTreeSet<SocketAddr> = BTreeSet::new();
+    let read = file.listeners.iter().enumerate().map(|(index, raw)| {
+        let at = at.index(index);
+        let default_upstream = default_upstream(check, &at, raw, &file.upstreams);
+        let routes = routes(check, &at, raw, &file.upstreams, default_upstream);
+        let limits = limits(check, &at.key("limits"), &raw.limits);
+        let address = check.address(&at.key("address"), &raw.address)?;
+        if address.port() != 0 && !taken.insert(address) {
+            check.refuse(&at.key("address"), format!("`{address}` is another listener's address"));
+        }
+        let raw::Protocol::Http = raw.protocol;
+        Some(listen::Settings {
+            name: raw.name.as_str().into(),
+            address,
+            mode: match raw.mode {
+                raw::Mode::Enforce => Enforcement::Enforce,
+                raw::Mode::Shadow => Enforcement::Shadow,
+            },
+            routes,
+            limits,
+        })
+    });
+    read.flatten().collect()
+}
+
+/// Where there is one upstream only, it need not be named.
+fn default_upstream(
+    check: &mut Check<'_>,
+    at: &At,
+    listener: &raw::Listener,
+    upstreams: &[raw::Upstream],
+) -> Arc<str> {
+    match (&listener.upstream, upstreams) {
+        (Some(name), _) => known_upstream(check, &at.key("upstream"), name, upstreams),
+        (None, [only]) => only.name.as_str().into(),
+        (None, _) => {
+            let hint = "there are several upstreams; name that of the route `default`";
+            check.refuse_with(&at.key("upstream"), "missing", hint);
+            "".into()
+        }
+    }
+}
+
+fn known_upstream(
+    check: &mut Check<'_>,
+    at: &At,
+    name: &Name,
+    upstreams: &[raw::Upstream],
+) -> Arc<str> {
+    let mut names = upstreams.iter().map(|upstream| upstream.name.as_str());
+    if !names.clone().any(|known| known == name.as_str()) {
+        let message = format!("there is no upstream {}", quoted(name.as_str()));
+        match nearest(name.as_str(), &mut names) {
+            Some(near) => check.refuse_with(at, message, &format!("did you mean `{near}`?")),
+            None => check.refuse(at, message),
+        }
+    }
+    name.as_str().into()
+}
+
+fn routes(
+    check: &mut Check<'_>,
+    at: &At,
+    listener: &raw::Listener,
+    upstreams: &[raw::Upstream],
+    default_upstream: Arc<str>,
+) -> Vec<forward::RouteSettings> {
+    let at = at.key("routes");
+    refuse_duplicates(check, &at, listener.routes.iter().map(|route| &route.name));
+    let mut routes = Vec::with_capacity(listener.routes.len() + 1);
+    for (index, raw) in listener.routes.iter().enumerate() {
+        let at = at.index(index);
+        if raw.name.as_str() == DEFAULT_ROUTE {
+            let hint = "it exists by itself and matches what no other route does";
+            check.refuse_with(&at.key("name"), "the name `default` is reserved", hint);
+        }
+        for (index, host) in raw.hosts.iter().enumerate() {
+            check_host(check, &at.key("hosts").index(index), host);
+        }
+        if let Some(path) = &raw.path
+            && let Err(message) = path_template::check(path)
+        {
+            check.refuse(&at.key("path"), message);
+        }
+        let methods = raw.methods.iter().enumerate().filter_map(|(index, method)| {
+            read_method(check, &at.key("methods").index(index), method)
+        });
+        routes.push(forward::RouteSettings {
+            name: raw.name.as_str().into(),
+            hosts: raw.hosts.clone(),
+            path: raw.path.clone(),
+            methods: methods.collect(),
+            upstream: match &raw.upstream {
+                Some(name) => known_upstream(check, &at.key("upstream"), name, upstreams),
+                None => Arc::clone(&default_upstream),
+            },
+        });
+    }
+    routes.push(forward::RouteSettings::default_route(default_upstream));
+    routes
+}
+
+/// Requests are matched by their canonical host, so another form would never match.
+fn check_host(check: &mut Check<'_>, at: &At, host: &str) {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let request = Request::builder().uri("/").header("host", name).body(());
+    let head = request.ok().and_then(|r| Head::canonical(r.into_parts().0, Scheme::Https).ok());
+    match head {
+        Some(head) if *head.host == *name => {}
+        Some(head) => {
+            let message = format!("{} is not a canonical host", quoted(host));
+            let prefix = if name == host { "" } else { "*." };
+            check.refuse_with(at, message, &format!("write `{prefix}{}`", head.host));
+        }
+        None => {
+            let hint = "write `shop.example.org` or `*.example.org`";
+            check.refuse_with(at, format!("{} is not a host", quoted(host)), hint);
+        }
+    }
+}
+
+fn read_method(check: &mut Check<'_>, at: &At, text: &str) -> Option<Method> {
+    let method = Method::from_bytes(text.as_bytes()).ok();
+    let text_shown = quoted(text);
+    match &method {
+        None => check.refuse(at, format!("{text_shown} is not an HTTP method")),
+        Some(method) if *method == Method::CONNECT || *method == Method::TRACE => {
+            check.refuse(at, format!("{text_shown} is always refused, so no route can match it"));
+        }
+        Some(_) if text.bytes().any(|b| b.is_ascii_lowercase()) => {
+            let hint = format!("methods are case-sensitive; write `{}`", text.to_ascii_uppercase());
+            check.refuse_with(at, format!("{text_shown} is in lower case"), &hint);
+        }
+        Some(_) => {}
+    }
+    method
+}
+
+fn limits(check: &mut Check<'_>, at: &At, raw: &raw::ListenerLimits) -> listen::Limits {
+    let waits = Duration::from_millis(100)..=MAX_WAIT;
+    let header_bytes = check.size(&at.key("header_bytes"), &raw.header_bytes, 1 << 10..=1 << 20);
+    listen::Limits {
+        connections: raw.connections as usize,
+        handshakes: raw.handshakes as usize,
+        handshake_timeout: check.duration(
+            &at.key("handshake_timeout"),
+            &raw.handshake_timeout,
+            waits.clone(),
+        ),
+        header_timeout: check.duration(&at.key("header_timeout"), &raw.header_timeout, waits),
+        idle_timeout: check.duration(
+            &at.key("idle_timeout"),
+            &raw.idle_timeout,
+            Duration::from_secs(1)..=DAY,
+        ),
+        header_bytes: u32::try_from(header_bytes).unwrap_or(u32::MAX),
+        streams: raw.streams,
+    }
+}
+
+fn refuse_duplicates<'a>(check: &mut Check<'_>, at: &At, names: impl Iterator<Item = &'a Name>) {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        if !seen.insert(name.as_str()) {
+            let message = format!("the name {} stands twice", quoted(name.as_str()));
+            check.refuse(&at.index(index).key("name"), message);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The records that are not decisions: ends of exchanges, refusals, and what happens to the process.
+
+use std::time::Duration;
+
+use super::fragment::InstanceFragment;
+use super::{DecisionId, Line, Scratch, json};
+use crate::Timestamp;
+use crate::policy::Revision;
+use crate::spiffe::SpiffeId;
+
+const MAX_WORD_BYTES: usize = 160;
+const MAX_TEXT_BYTES: usize = 1_024;
+const MAX_ID_BYTES: usize = 2_048;
+/// Lists are samples; their counts stand beside them.
+const MAX_LIST: usize = 16;
+const MAX_ITEM_BYTES: usize = 512;
+
+/// How the exchange of a decision ended.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// `None` where no response was begun.
+    pub status: Option<u16>,
+    pub response_bytes: u64,
+    pub request_bytes: u64,
+    /// Connections to an upstream on which it was tried.
+    pub tries: u32,
+    pub duration: Duration,
+    /// Stable words, such as `upstream.reset`.
+    pub flags: Vec<&'static str>,
+}
+
+/// What never became a decision, counted: one source prefix, one reason, about one second.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// `tls`, `http`, …
+    pub stage: &'static str,
+    pub reason: &'static str,
+    /// `192.0.2.0/24`, `2001:db8::/48`, or `other` for all that did not get a line of its own.
+    pub source: String,
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// The identities that were claimed and not proven: some of them.
+    pub claimed: Vec<String>,
+    /// The ids that responses carried: some of them.
+    pub ids: Vec<DecisionId>,
+    pub detail: Option<String>,
+}
+
+/// Something other than a request that an auditor has to know.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    PolicyActivated {
+        revision: &'a Revision,
+    },
+    PolicyRejected {
+        revision: &'a Revision,
+        cause: &'a str,
+    },
+    ConfigLoaded {
+        digest: &'a str,
+    },
+    ConfigRejected {
+        cause: &'a str,
+    },
+    IdentityUpdated {
+        spiffe_id: &'a SpiffeId,
+        not_after: Timestamp,
+        sequence: u64,
+    },
+    IdentityLost {
+        reason: &'static str,
+        cause: &'a str,
+    },
+    LogStarted {
+        durability: &'static str,
+        on_failure: &'static str,
+        end_records: bool,
+    },
+    LogStopped,
+    /// A file was closed and the next begun.
+    LogRotated {
+        closed: &'a str,
+        opened: &'a str,
+    },
+    /// Records that should stand in the log and do not.
+    LogGap(&'a Gap),
+    /// A line that was cut when a process died was moved out of the log.
+    LogRecovered {
+        file: &'a str,
+        quarantine: &'a str,
+        bytes: u64,
+    },
+    /// A closed file was deleted because enough newer ones are kept.
+    LogPruned {
+        file: &'a str,
+        from_seq: u64,
+    },
+}
+
+/// Records that are missing: never written, or written to a file that was taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub cause: &'static str,
+    pub count: u64,
+    /// Whether the requests went on all the same.
+    pub forwarded: bool,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// The numbers that were taken, first and last; what was never written has none.
+    pub seqs: Option<(u64, u64)>,
+}
+
+impl Scratch {
+    /// Formats the record of an exchange's end; `of` is the sequence number of its decision.
+    pub fn end(
+        &mut self,
+        instance: &InstanceFragment,
+        id: &DecisionId,
+        time: Timestamp,
+        of: u64,
+        end: &End,
+    ) -> &mut Line {
+        self.begin(id, time, "end", instance);
+        self.number(",\"of\":", of);
+        self.raw(",\"response\":{\"status\":");
+        match end.status {
+            Some(status) => self.number("", u64::from(status)),
+            None => self.raw("null"),
+        }
+        self.number(",\"bytes\":", end.response_bytes);
+        self.number("},\"request\":{\"bytes\":", end.request_bytes);
+        self.number("},\"tries\":", u64::from(end.tries));
+        let micros = u64::try_from(end.duration.as_micros()).unwrap_or(u64::MAX);
+        self.number(",\"duration_us\":", micros);
+        self.list(",\"flags\":", end.flags.iter().map(|flag| flag.as_bytes()));
+        self.finish()
+    }
+
+    /// Formats one aggregate of refusals.
+    pub fn refused(
+        &mut self,
+        instance: &InstanceFragment,
+        id: &DecisionId,
+        refused: &Refused,
+    ) -> &mut Line {
+        self.begin(id, refused.last, "refused", instance);
+        self.text(",\"refused\":{\"stage\":", refused.stage, MAX_WORD_BYTES);
+        self.text(",\"reason\":", refused.reason, MAX_WORD_BYTES);
+        self.text(",\"source\":", &refused.source, MAX_WORD_BYTES);
+        self.number(",\"count\":", refused.count);
+        self.moment(",\"first\":", refused.first);
+        self.moment(",\"last\":", refused.last);
+        self.list(",\"claimed\":", refused.claimed.iter().map(String::as_bytes));
+        self.list(",\"ids\":", refused.ids.iter().map(DecisionId::as_bytes));
+        match &refused.detail {
+            Some(detail) => self.text(",\"detail\":", detail, MAX_TEXT_BYTES),
+            None => self.raw(",\"detail\":null"),
+        }
+        self.raw("}");
+        self.finish()
+    }
+
+    /// Formats one event.
+    pub fn event(
+        &mut self,
+        instance: &InstanceFragment,
+        id: &DecisionId,
+        time: Timestamp,
+        event: &Event<'_>,
+    ) -> &mut Line {
+        let (kind, name) = event.words();
+        self.begin(id, time, kind, instance);
+        self.text(",\"event\":", name, MAX_WORD_BYTES);
+        match event {
+            Event::PolicyActivated { revision } => self.member_revision(revision),
+            Event::PolicyRejected { revision, cause } => {
+                self.member_revision(revision);
+                self.text(",\"cause\":", cause, MAX_TEXT_BYTES);
+            }
+            Event::ConfigLoaded { digest } => {
+                self.text(",\"digest\":", digest, MAX_WORD_BYTES);
+            }
+            Event::ConfigRejected { cause } => self.text(",\"cause\":", cause, MAX_TEXT_BYTES),
+            Event::IdentityUpdated { spiffe_id, not_after, sequence } => {
+                self.text(",\"spiffe_id\":", spiffe_id.as_str(), MAX_ID_BYTES);
+                self.moment(",\"not_after\":", *not_after);
+                self.number(",\"update\":", *sequence);
+            }
+            Event::IdentityLost { reason, cause } => {
+                self.text(",\"reason\":", reason, MAX_WORD_BYTES);
+                self.text(",\"cause\":", cause, MAX_TEXT_BYTES);
+            }
+            Event::LogStarted { durability, on_failure, end_records } => {
+                self.text(",\"durability\":", durability, MAX_WORD_BYTES);
+                self.text(",\"on_failure\":", on_failure, MAX_WORD_BYTES);
+                self.flag(",\"end_records\":", *end_records);
+            }
+            Event::LogStopped => {}
+            Event::LogRotated { closed, opened } => {
+                self.text(",\"closed\":", closed, MAX_WORD_BYTES);
+                self.text(",\"opened\":", opened, MAX_WORD_BYTES);
+            }
+            Event::LogGap(gap) => self.gap(gap),
+            Event::LogRecovered { file, quarantine, bytes } => {
+                self.text(",\"file\":", file, MAX_WORD_BYTES);
+                self.text(",\"quarantine\":", quarantine, MAX_WORD_BYTES);
+                self.number(",\"bytes\":", *bytes);
+            }
+            Event::LogPruned { file, from_seq } => {
+                self.text(",\"file\":", file, MAX_WORD_BYTES);
+                self.number(",\"from_seq\":", *from_seq);
+            }
+        }
+        self.finish()
+    }
+
+    fn gap(&mut self, gap: &Gap) {
+        self.text(",\"cause\":", gap.cause, MAX_WORD_BYTES);
+        self.number(",\"count\":", gap.count);
+        self.flag(",\"forwarded\":", gap.forwarded);
+        self.moment(",\"first\":", gap.first);
+        self.moment(",\"last\":", gap.last);
+        if let Some((from, to)) = gap.seqs {
+            self.number(",\"from_seq\":", from);
+            self.number(",\"to_seq\":", to);
+        }
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.line.out().extend_from_slice(text.as_bytes());
+    }
+
+    fn text(&mut self, key: &str, value: &str, max: usize) {
+        self.raw(key);
+        json::string(self.line.out(), value.as_bytes(), max);
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.raw(key);
+        json::number(self.line.out(), value);
+    }
+
+    fn flag(&mut self, key: &str, value: bool) {
+        self.raw(key);
+        self.raw(if value { "true" } else { "false" });
+    }
+
+    fn moment(&mut self, key: &str, time: Timestamp) {
+        self.raw(key);
+        self.time(time);
+    }
+
+    fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a [u8]>) {
+        self.raw(key);
+        self.raw("[");
+        for (at, value) in values.take(MAX_LIST).enumerate() {
+            self.raw(if at == 0 { "" } else { "," });
+            json::string(self.line.out(), value, MAX_ITEM_BYTES);
+        }
+        self.raw("]");
+    }
+
+    fn member_revision(&mut self, revision: &Revision) {
+        self.raw(",");
+        self.revision(revision);
+    }
+
+    fn finish(&mut self) -> &mut Line {
+        self.raw("}\n");
+        &mut self.line
+    }
+}
+
+impl Refused {
+    /// An aggregate that counts nothing yet.
+    #[must_use]
+    pub fn empty(
+        stage: &'static str,
+        reason: &'static str,
+        source: String,
+        first: Timestamp,
+    ) -> Self {
+        let (claimed, ids) = (Vec::new(), Vec::new());
+        Self { stage, reason, source, count: 0, first, last: first, claimed, ids, detail: None }
+    }
+}
+
+impl Event<'_> {
+    const fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::PolicyActivated { .. } => ("policy", "activated"),
+            Self::PolicyRejected { .. } => ("policy", "rejected"),
+            Self::ConfigLoaded { .. } => ("config", "loaded"),
+            Self::ConfigRejected { .. } => ("config", "rejected"),
+            Self::IdentityUpdated { .. } => ("identity", "updated"),
+            Self::IdentityLost { .. } => ("identity", "lost"),
+            Self::LogStarted { .. } => ("log", "start"),
+            Self::LogStopped => ("log", "stop"),
+            Self::LogRotated { .. } => ("log", "rotate"),
+            Self::LogGap(_) => ("log", "gap"),
+            Self::LogRecovered { .. } => ("log", "recovered"),
+            Self::LogPruned { .. } => ("log", "pruned"),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The body of a reply: our own few bytes, or the upstream's stream with the exchange it belongs to.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::exchange::Exchange;
+use crate::forward::Lease;
+
+/// What hyper streams to the caller.
+#[derive(Debug)]
+pub struct ReplyBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Fixed(Option<Bytes>),
+    Upstream(Box<UpstreamBody>),
+}
+
+#[derive(Debug)]
+struct UpstreamBody {
+    body: Incoming,
+    lease: Option<Lease>,
+    exchange: Exchange,
+}
+
+impl ReplyBody {
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Kind::Fixed(None))
+    }
+
+    #[must_use]
+    pub fn fixed(bytes: Bytes) -> Self {
+        Self(Kind::Fixed(Some(bytes)))
+    }
+
+    /// Streams an upstream's body; at its end the connection goes back and the exchange is complete.
+    pub(super) fn upstream(body: Incoming, lease: Lease, exchange: Exchange) -> Self {
+        let mut stream = UpstreamBody { body, lease: Some(lease), exchange };
+        if stream.body.is_end_stream() {
+            stream.complete();
+        }
+        Self(Kind::Upstream(Box::new(stream)))
+    }
+}
+
+impl UpstreamBody {
+    fn complete(&mut self) {
+        self.exchange.complete();
+        if let Some(lease) = self.lease.take().filter(|_| self.exchange.request_is_sent()) {
+            lease.give_back();
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let stream = match &mut self.0 {
+            Kind::Fixed(bytes) => return Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Kind::Upstream(stream) => stream,
+        };
+        let frame = ready!(Pin::new(&mut stream.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    stream.exchange.count_response_bytes(data.remaining());
+                }
+                if stream.body.is_end_stream() {
+                    stream.complete();
+                }
+            }
+            Some(Err(_)) => stream.exchange.upstream_broke_off(),
+            None => stream.complete(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Fixed(bytes) => bytes.is_none(),
+            Kind::Upstream(stream) => stream.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Fixed(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Kind::Upstream(stream) => stream.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Our own answers: small, detail-free, with the decision id; in gRPC's form where gRPC asked.
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Response, StatusCode};
+use portreeve_core::policy::Effects;
+use portreeve_core::record::DecisionId;
+use portreeve_core::request::{DECISION_ID_HEADER, Head};
+
+use super::ReplyBody;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// How the caller wants to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Http,
+    Grpc,
+}
+
+/// Why we answer ourselves. Each is one status and one generic sentence, never policy detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The head has no canonical form.
+    BadRequest,
+    /// Policy says no.
+    Denied,
+    /// No route: the host or path is not served here.
+    NoRoute,
+    /// Policy, log or identity failed: it is our fault, and nothing was forwarded.
+    Unavailable,
+    /// The upstream failed.
+    BadGateway,
+    /// The upstream took too long.
+    GatewayTimeout,
+}
+
+impl Dialect {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let is_grpc = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        if is_grpc { Self::Grpc } else { Self::Http }
+    }
+}
+
+impl Answer {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Denied => StatusCode::FORBIDDEN,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The status codes of gRPC: 3 invalid argument, 7 permission denied, 12 unimplemented,
+    /// 14 unavailable.
+    const fn grpc_status(self) -> &'static str {
+        match self {
+            Self::BadRequest => "3",
+            Self::Denied => "7",
+            Self::NoRoute => "12",
+            Self::Unavailable | Self::BadGateway | Self::GatewayTimeout => "14",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::BadRequest => "the request is ambiguous or malformed",
+            Self::Denied => "denied by policy",
+            Self::NoRoute => "no such route",
+            Self::Unavailable => "the decision is not available",
+            Self::BadGateway => "the service did not answer",
+            Self::GatewayTimeout => "the service took too long",
+        }
+    }
+}
+
+/// The answer to one request. `effects` are what a denying policy asked for.
+pub(super) fn answer(
+    answer: Answer,
+    dialect: Dialect,
+    id: &DecisionId,
+    effects: Option<&Effects>,
+) -> Response<ReplyBody> {
+    let mut response = match dialect {
+        Dialect::Grpc => trailers_only(answer),
+        Dialect::Http => plain(answer, id, effects),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in effects.map_or(&[][..], |effects| &effects.headers) {
+        add(headers, name, value);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(DECISION_ID_HEADER, id_value(id));
+    if matches!(answer, Answer::Unavailable) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A response without body whose head carries the gRPC status ("Trailers-Only").
+fn trailers_only(answer: Answer) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(GRPC_STATUS, HeaderValue::from_static(answer.grpc_status()));
+    headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.sentence()));
+    response
+}
+
+fn plain(answer: Answer, id: &DecisionId, effects: Option<&Effects>) -> Response<ReplyBody> {
+    let custom = effects.and_then(|effects| effects.body.as_deref());
+    let (body, content_type) = match custom {
+        Some(body) => (body.to_owned(), "text/plain; charset=utf-8"),
+        None => {
+            let sentence = answer.sentence();
+            let body = format!("{{\"error\":\"{sentence}\",\"decision_id\":\"{id}\"}}\n");
+            (body, "application/json")
+        }
+    };
+    let mut response = Response::new(ReplyBody::fixed(Bytes::from(body)));
+    let status = effects.and_then(|effects| effects.http_status);
+    *response.status_mut() =
+        status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(answer.status());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+pub(super) fn id_value(id: &DecisionId) -> HeaderValue {
+    // A UUID's text is ASCII; the fallback cannot be reached and names nothing.
+    HeaderValue::from_bytes(id.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// The head that is forwarded after an allowing policy changed it: what it removes, then what it adds.
+pub(super) fn change_request(mut head: Head, effects: &Effects) -> Head {
+    for name in &effects.request_headers_to_remove {
+        head.headers.remove(name);
+    }
+    for (name, value) in &effects.headers {
+        add(&mut head.headers, name, value);
+    }
+    head
+}
+
+/// Makes an upstream's response ours to send: its hop-by-hop headers and its claims to ours go.
+pub(super) fn change_response(headers: &mut HeaderMap, id: HeaderValue, effects: &Effects) {
+    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION] {
+        headers.remove(name);
+    }
+    for (name, value) in &effects.response_headers_to_add {
+        add(headers, name, value);
+    }
+    headers.insert(DECISION_ID_HEADER, id);
+}
+
+/// Adds a header that a policy asked for. Names and values were checked when the decision was read;
+/// framing, hop-by-hop and reserved names are never a policy's to set.
+pub(super) fn add(headers: &mut HeaderMap, name: &str, value: &str) {
+    let parsed = (HeaderName::try_from(name), HeaderValue::from_str(value));
+    let (Ok(name), Ok(value)) = parsed else { return };
+    if !portreeve_core::request::is_reserved(&name) {
+        headers.append(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use portreeve_core::Timestamp;
+
+    use super::*;
+
+    async fn rendered(given: Answer, dialect: Dialect, effects: Option<&Effects>) -> String {
+        let id = DecisionId::new(Timestamp::from_unix_seconds(0), [7; 10]);
+        let response = answer(given, dialect, &id, effects);
+        let mut lines: Vec<_> = response
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .filter(|line| !line.starts_with("cache-control") && !line.starts_with("x-portreeve"))
+            .collect();
+        lines.sort();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap().replace(&id.to_string(), "ID");
+        format!("{status} {} {}", lines.join(", "), body.trim_end())
+    }
+
+    #[tokio::test]
+    async fn a_denial_says_no_more_than_its_id() {
+        assert_eq!(
+            rendered(Answer::Denied, Dialect::Http, None).await,
+            r#"403 content-type: application/json {"error":"denied by policy","decision_id":"ID"}"#
+        );
+        assert_eq!(
+            rendered(Answer::Denied, Dialect::Grpc, None).await,
+            "200 content-type: application/grpc, grpc-message: denied by policy, grpc-status: 7 "
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_a_denial() {
+        let failure = rendered(Answer::Unavailable, Dialect::Http, None).await;
+        assert!(failure.starts_with("503 content-type: application/json, retry-after: 1"));
+        let failure = rendered(Answer::Unavailable, Dialect::Grpc, None).await;
+        assert!(failure.contains("grpc-status: 14"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_policy_may_word_its_denial_but_not_frame_it() {
+        let effects = Effects {
+            http_status: Some(429),
+            body: Some("slow down".to_owned()),
+            headers: vec![
+                ("x-why".to_owned(), "quota".to_owned()),
+                ("content-length".to_owned(), "0".to_owned()),
+                ("x-portreeve-decision-id".to_owned(), "forged".to_owned()),
+            ],
+            ..Effects::default()
+        };
+        assert_eq!(
+            rendered(Answer::Denied, Dialect::Http, Some(&effects)).await,
+            "429 content-type: text/plain; charset=utf-8, x-why: quota slow down"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Serves one connection in the protocol that ALPN chose, until it ends or is told to.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Connection, handle};
+use crate::connections::Order;
+
+/// HTTP/2 windows and buffers, set rather than inherited: hyper's defaults are 1 MiB of window and
+/// 400 KiB of send buffer a stream, which 10,000 connections would turn into an out-of-memory.
+const H2_STREAM_WINDOW: u32 = 64 << 10;
+const H2_CONNECTION_WINDOW: u32 = 256 << 10;
+const H2_SEND_BUFFER: usize = 64 << 10;
+/// Streams reset by the peer before we accepted them (rapid reset, CVE-2023-44487).
+const H2_PENDING_RESETS: usize = 20;
+/// Streams that we had to reset because of the peer's errors (MadeYouReset).
+const H2_LOCAL_RESETS: usize = 100;
+/// hyper's smallest read buffer is 8 KiB; a head must fit.
+const H1_MIN_BUFFER: usize = 8 << 10;
+const H1_MAX_HEADERS: usize = 100;
+
+/// What one connection may send at once.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// Bytes of one request head.
+    pub header_bytes: u32,
+    /// HTTP/2 streams of one connection.
+    pub streams: u32,
+}
+
+/// Serves requests until the peer leaves, an error ends the connection, or an order does.
+///
+/// # Errors
+/// What hyper found wrong with the connection; malformed heads are among it.
+pub async fn serve<S>(
+    stream: S,
+    is_h2: bool,
+    limits: HeadLimits,
+    connection: Arc<Connection>,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let slot = Arc::clone(connection.registration.slot());
+    let io = TokioIo::new(stream);
+    let service = service_fn(move |request| {
+        let connection = Arc::clone(&connection);
+        async move { Ok::<_, Infallible>(handle(&connection, request).await) }
+    });
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(H1_MIN_BUFFER);
+    // Two arms of one shape: the two connection types share no trait.
+    if is_h2 {
+        let mut served = pin!(
+            http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(H2_STREAM_WINDOW)
+                .initial_connection_window_size(H2_CONNECTION_WINDOW)
+                .max_send_buf_size(H2_SEND_BUFFER)
+                .max_concurrent_streams(limits.streams)
+                .max_header_list_size(limits.header_bytes)
+                .max_pending_accept_reset_streams(H2_PENDING_RESETS)
+                .max_local_error_reset_streams(H2_LOCAL_RESETS)
+                .auto_date_header(false)
+                .serve_connection(io, service)
+        );
+        tokio::select! {
+            ended = served.as_mut() => return ended,
+            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
+            else => return Ok(()),
+        }
+        tokio::select! {
+            ended = served => ended,
+            _ = slot.ordered(Some(Order::Close)) => Ok(()),
+        }
+    } else {
+        let mut served = pin!(
+            http1::Builder::new()
+                .half_close(false)
+                .max_headers(H1_MAX_HEADERS)
+                .max_buf_size(header_bytes.max(H1_MIN_BUFFER))
+                .header_read_timeout(None)
+                .auto_date_header(false)
+                .serve_connection(io, service)
+                .with_upgrades()
+        );
+        tokio::select! {
+            ended = served.as_mut() => return ended,
+            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
+            else => return Ok(()),
+        }
+        tokio::select! {
+            ended = served => ended,
+            _ = slot.ordered(Some(Order::Close)) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why the Workload API gives nothing, in words that a person can act on.
+
+use std::error::Error as _;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use tonic::Code;
+
+use super::UpdateError;
+
+/// One try at the Workload API that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(
+        "there is no socket at `{path}`: is the agent running, and is the socket's directory mounted \
+         here?"
+    )]
+    Missing { path: PathBuf },
+    #[error("`{path}` is not a socket: give the path of the Workload API's own socket")]
+    NotASocket { path: PathBuf },
+    #[error("this user may not open `{path}`: it needs write permission on the socket")]
+    Forbidden { path: PathBuf, source: io::Error },
+    #[error("nobody listens on `{path}`: has the agent stopped?")]
+    Refused { path: PathBuf },
+    #[error("failed to connect to `{path}`")]
+    Connect { path: PathBuf, source: io::Error },
+    #[error("the connection to `{path}` broke: does a SPIFFE Workload API listen there?")]
+    Lost { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the Workload API at `{path}` did not answer within {seconds} s")]
+    Silent { path: PathBuf, seconds: u64 },
+    #[error(
+        "no identity issued: is there a registration entry for this process? (the Workload API at \
+         `{path}` says `{message}`)"
+    )]
+    Denied { path: PathBuf, message: String },
+    #[error("the Workload API at `{path}` calls our request invalid: `{message}`")]
+    Invalid { path: PathBuf, message: String },
+    #[error("what listens on `{path}` is no SPIFFE Workload API: `{message}`")]
+    Unimplemented { path: PathBuf, message: String },
+    #[error("the Workload API at `{path}` is unavailable: `{message}`")]
+    Unavailable { path: PathBuf, message: String },
+    #[error("the Workload API at `{path}` failed with {code:?}: `{message}`")]
+    Status { path: PathBuf, code: Code, message: String },
+    #[error("the Workload API at `{path}` closed the stream")]
+    Ended { path: PathBuf },
+    #[error("the Workload API at `{path}` sent an update that cannot be used")]
+    Update { path: PathBuf, source: UpdateError },
+}
+
+impl Failure {
+    pub(super) fn of_connect(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        // Connecting to a plain file is refused as if nobody listened.
+        let socket = std::fs::metadata(&path).map(|found| found.file_type().is_socket());
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::ConnectionRefused if matches!(socket, Ok(false)) => {
+                Self::NotASocket { path }
+            }
+            io::ErrorKind::ConnectionRefused => Self::Refused { path },
+            io::ErrorKind::PermissionDenied => Self::Forbidden { path, source },
+            _ => Self::Connect { path, source },
+        }
+    }
+
+    pub(super) fn of_status(path: &Path, status: tonic::Status) -> Self {
+        let (path, message) = (path.to_owned(), status.message().to_owned());
+        // A status with a cause was made on this side, because the connection broke.
+        if status.source().is_some() {
+            return Self::Lost { path, source: status.into() };
+        }
+        match status.code() {
+            Code::PermissionDenied => Self::Denied { path, message },
+            Code::InvalidArgument => Self::Invalid { path, message },
+            Code::Unimplemented => Self::Unimplemented { path, message },
+            Code::Unavailable => Self::Unavailable { path, message },
+            code => Self::Status { path, code, message },
+        }
+    }
+
+    /// Whether trying again soon is of no use: the two ends do not understand each other.
+    pub(super) const fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::Unimplemented { .. })
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn words(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            words.push_str(": ");
+            words.push_str(&error.to_string());
+            cause = error.source();
+        }
+        words
+    }
+}

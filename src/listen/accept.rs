@@ -1,0 +1,210 @@
+//! The accept loop of one listener, and the task of one connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::HeaderValue;
+use arc_swap::ArcSwapOption;
+use portreeve_core::request::{ConnectionFacts, Destination};
+use portreeve_core::spiffe::SpiffeId;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+
+use super::Settings;
+use crate::audit::Refusal;
+use crate::connections::{IdleLimits, Registry};
+use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::telemetry::ConnectionState;
+use crate::tls::{self, Peer, ServerTls};
+
+/// Connections that the kernel completes for us while we are busy.
+const BACKLOG: u32 = 1024;
+/// After an accept that failed for want of files or memory: long enough not to spin, short enough to
+/// be back soon.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A listener whose address is taken but which accepts nothing yet.
+#[derive(Debug)]
+pub struct Bound {
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+/// What a listener needs to serve.
+#[derive(Debug)]
+pub struct Serving {
+    pub settings: Settings,
+    pub service: Arc<str>,
+    pub gate: Arc<Gate>,
+    /// The TLS configuration of the newest identity; none while there is no valid one.
+    pub tls: Arc<ArcSwapOption<ServerTls>>,
+    pub registry: Registry,
+}
+
+/// Takes an address without accepting on it, so that a wrong one is known before anything is served.
+///
+/// # Errors
+/// The address is in use or not ours.
+pub fn bind(settings: &Settings) -> io::Result<Bound> {
+    let socket = match settings.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(settings.address)?;
+    let address = socket.local_addr()?;
+    Ok(Bound { socket, address })
+}
+
+impl Bound {
+    /// The address with the port that the system chose where the configuration said 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `stop` says so.
+    ///
+    /// # Errors
+    /// The socket cannot listen.
+    pub async fn serve(self, serving: Serving, mut stop: watch::Receiver<bool>) -> io::Result<()> {
+        let listener = self.socket.listen(BACKLOG)?;
+        let limits = &serving.settings.limits;
+        let connections = Arc::new(Semaphore::new(limits.connections));
+        let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+        let serving = Arc::new(serving);
+        loop {
+            // The place is taken before the connection: what has none waits in the backlog.
+            let place = tokio::select! {
+                place = Arc::clone(&connections).acquire_owned() => place,
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            };
+            let Ok(place) = place else { return Ok(()) };
+            let accepted = tokio::select! {
+                accepted = accept(&listener) => accepted,
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            };
+            let serving = Arc::clone(&serving);
+            let handshakes = Arc::clone(&handshakes);
+            let (stream, source) = accepted;
+            tokio::spawn(async move {
+                // The handshake's future is large and short-lived: it has a place of its own.
+                if let Some(proven) =
+                    Box::pin(handshake(&serving, &handshakes, stream, source)).await
+                {
+                    converse(&serving, proven, source, place).await;
+                }
+            });
+        }
+    }
+}
+
+/// A connection whose two ends have proven who they are.
+struct Proven {
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    /// The identity that we presented.
+    local: SpiffeId,
+}
+
+/// The next connection; errors of the listener are waited out, not fatal.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                let is_peers = matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                );
+                if !is_peers {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Proves the peer, or counts and records why not.
+async fn handshake(
+    serving: &Serving,
+    handshakes: &Semaphore,
+    stream: TcpStream,
+    source: SocketAddr,
+) -> Option<Proven> {
+    let limit = serving.settings.limits.handshake_timeout;
+    let shaking = async {
+        let _place = handshakes.acquire().await.ok()?;
+        let Some(tls) = serving.tls.load_full() else {
+            let text = "there is no valid SVID of our own";
+            return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
+        };
+        let _ = stream.set_nodelay(true);
+        let local = tls.id().clone();
+        let accepted = tls::accept(stream, &tls).await;
+        Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
+    };
+    let refused = match timeout(limit, shaking).await {
+        Ok(Some(Ok(proven))) => {
+            serving.gate.metrics.handshake("ok", "");
+            return Some(proven);
+        }
+        Ok(Some(Err(refused))) => refused,
+        Ok(None) => return None,
+        Err(_) => {
+            let text = format!("the handshake took longer than {limit:?}");
+            tls::Refused::before_hello("tls.timeout", text)
+        }
+    };
+    tracing::info!(source.address = %source, "refused a connection: {refused}");
+    serving.gate.metrics.handshake("refused", refused.reason);
+    serving.gate.log.refused(Refusal {
+        stage: "tls",
+        reason: refused.reason,
+        source: source.ip(),
+        claimed: refused.claimed.and_then(|claimed| claimed.id),
+        id: None,
+        detail: Some(refused.text),
+    });
+    None
+}
+
+/// Serves a proven peer until the connection ends.
+async fn converse(
+    serving: &Serving,
+    proven: Proven,
+    source: SocketAddr,
+    _place: OwnedSemaphorePermit,
+) {
+    let Proven { stream, peer, local: local_id } = proven;
+    let limits = &serving.settings.limits;
+    let idle = IdleLimits { first_head: limits.header_timeout, between: limits.idle_timeout };
+    let registration = serving.registry.register(idle);
+    let local = stream.get_ref().0.local_addr().unwrap_or(serving.settings.address);
+    let destination = Destination {
+        spiffe_id: Some(local_id),
+        service: Arc::clone(&serving.service),
+        address: local,
+    };
+    let head_limits = HeadLimits { header_bytes: limits.header_bytes, streams: limits.streams };
+    let is_h2 = peer.speaks_http2();
+    let caller = HeaderValue::from_str(peer.id.as_str()).ok();
+    let facts = ConnectionFacts::new(peer.source(source), destination, Some(peer.tls.clone()));
+    let connection = Connection {
+        gate: Arc::clone(&serving.gate),
+        facts: Arc::new(facts),
+        caller,
+        registration,
+    };
+    let open = serving.gate.metrics.connections(ConnectionState::Serving);
+    open.inc();
+    if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
+        tracing::debug!(source.address = %source, %error, "a connection ended with an error");
+    }
+    open.dec();
+}

@@ -1,0 +1,131 @@
+//! The client end of a handshake: our SVID presented, the server known by its SPIFFE ID.
+
+use std::fmt;
+use std::sync::Arc;
+
+use portreeve_core::Timestamp;
+use portreeve_core::spiffe::{SpiffeId, TrustDomain};
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::provider::{self, HandshakeTime};
+use super::refused::Phase;
+use super::verifier::PeerVerifier;
+use super::{Peer, Refused, Settings, Trust};
+use crate::clock::Clock;
+use crate::identity::Snapshot;
+
+/// Whom a client accepts at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedPeer {
+    Id(SpiffeId),
+    TrustDomain(TrustDomain),
+}
+
+impl ExpectedPeer {
+    #[must_use]
+    pub fn accepts(&self, id: &SpiffeId) -> bool {
+        match self {
+            Self::Id(expected) => expected == id,
+            Self::TrustDomain(expected) => expected == id.trust_domain(),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "`{id}`"),
+            Self::TrustDomain(name) => write!(f, "a workload of trust domain `{name}`"),
+        }
+    }
+}
+
+/// What every outgoing handshake of one snapshot shares.
+#[derive(Debug)]
+pub struct ClientTls {
+    not_after: Timestamp,
+    clock: Clock,
+    trust: Arc<Trust>,
+    certificate: Arc<SingleCertAndKey>,
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    alpn: Vec<Vec<u8>>,
+}
+
+impl ClientTls {
+    /// Prepares the snapshot for handshakes.
+    ///
+    /// # Errors
+    /// The cryptography does not offer what the settings ask for.
+    pub fn new(
+        snapshot: &Snapshot,
+        clock: &Clock,
+        settings: &Settings,
+    ) -> Result<Arc<Self>, rustls::Error> {
+        let time = Arc::new(HandshakeTime(clock.clone()));
+        let builder = ClientConfig::builder_with_details(provider::crypto(), time)
+            .with_protocol_versions(&provider::versions(settings.tls12))?;
+        Ok(Arc::new(Self {
+            not_after: snapshot.svid.not_after,
+            clock: clock.clone(),
+            trust: Arc::new(Trust::new(&snapshot.bundles)),
+            certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
+            builder,
+            alpn: settings.alpn.protocols(),
+        }))
+    }
+
+    /// The configuration of one connection; it resumes nothing and is never resumed.
+    fn config(&self, verifier: Arc<PeerVerifier>) -> Arc<ClientConfig> {
+        let certificate: Arc<SingleCertAndKey> = Arc::clone(&self.certificate);
+        let mut config = self
+            .builder
+            .clone()
+            .dangerous() // rustls's word for a verifier of one's own
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(certificate);
+        config.resumption = Resumption::disabled();
+        config.enable_early_data = false;
+        config.require_ems = true;
+        config.alpn_protocols.clone_from(&self.alpn);
+        Arc::new(config)
+    }
+}
+
+/// Shakes hands with a server and returns it once it has proven that it is the expected peer.
+/// `name` is sent as SNI where it is a DNS name and decides nothing. In TLS 1.3 the server may still
+/// refuse *us* after this: the first read then fails with its alert ([`super::alert_received`]).
+///
+/// # Errors
+/// The server is not the expected peer, or there was no handshake.
+pub async fn connect<S>(
+    stream: S,
+    tls: &ClientTls,
+    expected: ExpectedPeer,
+    name: ServerName<'static>,
+) -> Result<(TlsStream<S>, Peer), Refused>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if tls.not_after <= tls.clock.now() {
+        return Err(Refused::own_svid_expired(tls.not_after));
+    }
+    let verifier = Arc::new(PeerVerifier::new(Arc::clone(&tls.trust), Some(expected)));
+    let sni = match &name {
+        ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
+        _ => None,
+    };
+    // The hello goes out first, so a first answer that is not TLS is seen in that phase.
+    let stream = TlsConnector::from(tls.config(Arc::clone(&verifier)))
+        .connect(name, stream)
+        .await
+        .map_err(|error| Refused::from_io(&error, Phase::Hello, Some(&verifier)))?;
+    let (_, session) = stream.get_ref();
+    let peer = Peer::from_handshake(session, sni.as_deref(), &verifier)?;
+    Ok((stream, peer))
+}
