@@ -45,7 +45,7 @@ macro_rules! keys {
 }
 
 keys! {
-    address alpn body body_truncated certificate cipher_suite destination direction headers host ip
+    address alpn body body_truncated certificate cipher_suite claims destination direction headers host ip
     issuer jwt method not_after not_before path port portreeve protocol query request route scheme
     segments serial service sha256 sni source spiffe_id time tls trust_domain version
 }
@@ -90,7 +90,10 @@ fn of_source(source: &Source, keys: &Keys) -> Value {
         (
             &keys.jwt,
             match &source.jwt {
-                Some(jwt) => Value::from(serde_json::Value::Object(jwt.claims.clone())),
+                Some(jwt) => {
+                    let claims = serde_json::Value::Object(jwt.claims.clone());
+                    object([(&keys.claims, Value::from(claims))])
+                }
                 None => Value::Null,
             },
         ),

@@ -60,7 +60,7 @@ fn every_fact_stands_at_its_place() {
                 "not_before": "1970-01-01T00:00:00.000000Z",
                 "not_after": "1970-01-01T00:01:00.000000Z",
             },
-            "jwt": {"aud": ["orders"]},
+            "jwt": {"claims": {"aud": ["orders"]}},
         },
         "destination": {
             "spiffe_id": null,
