@@ -28,8 +28,19 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
 
-/// Every file of `policies/`, by its path there; a test holds the list against the folder.
-pub(super) const POLICIES: &[(&str, &[u8])] = &[];
+/// Every file of `policies/`, by its path in the repository; a test holds the list against the folder.
+pub(super) const POLICIES: CaseFiles = texts![
+    "policies/cedar/.manifest",
+    "policies/cedar/entities.json",
+    "policies/cedar/orders.cedar",
+    "policies/cedar/orders.cedar-tests.json",
+    "policies/cedar/orders_test.yaml",
+    "policies/rego/.manifest",
+    "policies/rego/authz/orders.rego",
+    "policies/rego/authz/orders_test.rego",
+    "policies/rego/authz/orders_test.yaml",
+    "policies/rego/shop/data.json",
+];
 
 /// The list of expected failures of a suite.
 pub(super) fn expected_failures(suite: Suite) -> &'static str {
@@ -50,7 +61,8 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
 pub(super) fn policies() -> anyhow::Result<Files> {
     let mut files = Files::default();
     for (path, content) in POLICIES {
-        files.insert(path, content.to_vec())?;
+        let path = path.strip_prefix("policies/").unwrap_or(path);
+        files.insert(path, content.as_bytes().to_vec())?;
     }
     Ok(files)
 }

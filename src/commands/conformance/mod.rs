@@ -18,7 +18,7 @@ use portreeve_core::policy::cases::{CaseResult, Summary};
 use super::policy::{read, report, test};
 use super::{Exit, Format};
 
-/// Run suites of conformance cases through the product's own code.
+/// Run suites of conformance cases through the product's own code
 ///
 /// The cases are data and come with the program; the suites are
 ///

@@ -18,6 +18,15 @@ fn canonical_request_cases_hold() {
 }
 
 #[test]
+fn the_shipped_policies_pass_every_kind_of_test() {
+    check(Suite::Policy, 70);
+    let results = results(Suite::Policy, None).unwrap();
+    for suffix in ["_test.rego", ".cedar-tests.json", "_test.yaml"] {
+        assert!(results.iter().any(|result| result.file.ends_with(suffix)), "{suffix}");
+    }
+}
+
+#[test]
 fn spiffe_id_cases_hold() {
     check(Suite::SpiffeId, 50);
 }
@@ -131,9 +140,10 @@ fn cases_are_what_the_published_schemas_say() {
 }
 
 #[test]
-fn every_embedded_case_file_is_listed() {
+fn every_file_that_comes_with_the_program_is_listed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (suite, listed) in [
+        ("policies", embedded::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
     ] {

@@ -74,7 +74,7 @@ const AFTER_HELP: &str = "\
 Exit code: 0 allow, 1 deny or error, 2 the bundle or the request cannot be read
 
 Examples:
-  portreeve policy eval policies/cedar --source spiffe://prod.example.org/shop --path /orders/1
+  portreeve policy eval policies/cedar --route health --path /healthz
   portreeve policy eval policies/rego --input request.json --format json
   portreeve policy eval --method DELETE --path /orders/1 --header 'x-tenant: blue'";
 

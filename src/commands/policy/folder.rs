@@ -41,7 +41,10 @@ pub(super) fn load_all(files: &Files, folder: &Path) -> Result<Vec<Loaded>, Find
 
 fn load(bundle: BundleFiles, folder: &Path) -> Loaded {
     let BundleFiles { prefix, files } = bundle;
-    let root = folder.join(prefix);
+    let root = match prefix.trim_end_matches('/') {
+        "" => folder.to_owned(),
+        place => folder.join(place),
+    };
     let digest = files.digest();
     let revision = Revision {
         repository: root.display().to_string().into(),

@@ -11,6 +11,8 @@ mod check;
 mod eval;
 mod folder;
 mod github;
+#[cfg(test)]
+mod tests;
 
 use super::Exit;
 

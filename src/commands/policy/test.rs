@@ -10,7 +10,7 @@ use super::folder::{Loaded, load_all, on_large_stack};
 use super::{read, report};
 use crate::commands::{Exit, Format};
 
-/// Run the tests that stand beside the policies.
+/// Run the tests that stand beside the policies
 ///
 /// DIR is a bundle, or a folder of bundles (each folder with a `.manifest` is one). Three kinds of
 /// tests are run, whichever of them there are:
@@ -31,6 +31,7 @@ use crate::commands::{Exit, Format};
 ///
 /// A case that cannot be read or does not fit the input schema fails. So does a bundle that does not
 /// load, and a folder without any test.
+#[expect(clippy::doc_markdown, reason = "the text is a help page, and its example is YAML")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, verbatim_doc_comment)]
 pub(in crate::commands) struct Args {

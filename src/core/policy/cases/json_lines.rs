@@ -1,4 +1,4 @@
-//! On which lines the elements of a JSON array stand: serde_json does not say.
+//! On which lines the elements of a JSON array stand: `serde_json` does not say.
 
 /// The line (from 1) of the first byte of each element of the outermost array.
 ///

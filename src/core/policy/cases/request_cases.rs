@@ -21,6 +21,9 @@ use crate::request::AccessRequest;
 
 const KEYS: [&str; 6] = ["name", "request", "input", "expect", "reason", "policy"];
 
+/// Line and name of a case, and the case or what is wrong with it.
+type Entry = (u32, String, Result<Case, Wrong>);
+
 /// One case as it stands in the file.
 #[derive(Debug, PartialEq)]
 struct Case {
@@ -42,7 +45,7 @@ pub(super) fn run(path: &str, text: &str, bundle: &Bundle) -> Vec<CaseResult> {
         Ok(cases) => cases,
         Err(wrong) => return vec![CaseResult::unreadable(path, wrong.line, wrong.message)],
     };
-    let run = |(line, name, case): (u32, String, Result<Case, Wrong>)| match case {
+    let run = |(line, name, case): Entry| match case {
         Ok(case) => run_case(path, line, name, &case, bundle),
         Err(wrong) => CaseResult::new(path, wrong.line, name, CaseOutcome::errored(wrong.message)),
     };
@@ -70,7 +73,7 @@ fn run_case(path: &str, line: u32, name: String, case: &Case, bundle: &Bundle) -
 }
 
 /// The cases of a file with line and name, or what is wrong with the whole file.
-fn read(text: &str) -> Result<Vec<(u32, String, Result<Case, Wrong>)>, Wrong> {
+fn read(text: &str) -> Result<Vec<Entry>, Wrong> {
     let root = yaml::parse(text)?;
     let root = root.as_mapping().ok_or_else(|| Wrong::new(0, "the file must be a mapping"))?;
     check_keys(root, &["cases"])?;
@@ -87,7 +90,7 @@ fn read(text: &str) -> Result<Vec<(u32, String, Result<Case, Wrong>)>, Wrong> {
     Ok(cases.iter().enumerate().map(|(index, node)| read_case(index, node)).collect())
 }
 
-fn read_case(index: usize, node: &Node) -> (u32, String, Result<Case, Wrong>) {
+fn read_case(index: usize, node: &Node) -> Entry {
     let line = yaml::line(node);
     let unnamed = format!("case {}", index.saturating_add(1));
     let Some(case) = node.as_mapping() else {

@@ -96,9 +96,9 @@ fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
         .map_err(|e| format!("the context does not fit the schema: {}", chain(&e)))?;
     let request = Request::new(principal, action, resource, context, Some(schema))
         .map_err(|e| format!("the request does not fit the schema: {}", chain(&e)))?;
-    let entities = match test.entities {
-        Value::String(name) => entities_file(&name, subject)?,
-        inline => inline,
+    let entities = match test.entities.as_str() {
+        Some(name) => entities_file(name, subject)?,
+        None => test.entities,
     };
     let entities = Entities::from_json_value(entities, Some(schema))
         .map_err(|e| format!("the entities do not fit the schema: {}", chain(&e)))?;
