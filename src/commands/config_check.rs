@@ -8,6 +8,7 @@ use portreeve_core::request::Enforcement;
 use serde_json::json;
 
 use super::{Exit, Format};
+use crate::loader::Source;
 use crate::config::{self, Config, LoadError};
 use crate::{audit, forward, identity, store};
 
@@ -133,11 +134,11 @@ fn route_in_words(route: &forward::RouteSettings) -> String {
 fn policy_in_words(policy: &store::Settings) -> String {
     let every = policy.interval.as_millis();
     match &policy.source {
-        store::Source::Git { url, reference, subdir, .. } => {
+        Source::Git { url, reference, subdir, .. } => {
             let root = if subdir.is_empty() { "" } else { "/" };
             format!("{url} at {reference}{root}{subdir}, every {every} ms, commits not verified")
         }
-        store::Source::Dir(path) => format!("{}, every {every} ms", path.display()),
+        Source::Dir(path) => format!("{}, every {every} ms", path.display()),
     }
 }
 

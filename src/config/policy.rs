@@ -8,6 +8,7 @@ use super::errors::quoted;
 use super::place::At;
 use super::raw;
 use super::scalars::PathText;
+use crate::loader::Source;
 use crate::store;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -33,7 +34,7 @@ pub(super) fn policy(
         (Some(url), None) => git(check, &at, raw, url),
         (None, Some(dir)) => {
             refuse_git_fields(check, &at, raw);
-            Some(store::Source::Dir(check.path(&at.key("source").key("dir"), dir)))
+            Some(Source::Dir(check.path(&at.key("source").key("dir"), dir)))
         }
         (Some(_), Some(_)) => {
             check.refuse(&at.key("source"), "`git` and `dir` exclude each other");
@@ -47,7 +48,7 @@ pub(super) fn policy(
     Some(store::Settings { source: source?, interval, directory: state_dir.join("store") })
 }
 
-fn git(check: &mut Check<'_>, at: &At, raw: &raw::Policy, url: &str) -> Option<store::Source> {
+fn git(check: &mut Check<'_>, at: &At, raw: &raw::Policy, url: &str) -> Option<Source> {
     let scheme = match git_scheme(url) {
         Ok(scheme) => Some(scheme),
         Err((message, hint)) => {
@@ -79,7 +80,7 @@ fn git(check: &mut Check<'_>, at: &At, raw: &raw::Policy, url: &str) -> Option<s
         let hint = "a host is never trusted at first sight; `ssh-keyscan HOST` prints its keys";
         check.refuse_with(&at.key("known_hosts"), "missing", hint);
     }
-    scheme.map(|_| store::Source::Git {
+    scheme.map(|_| Source::Git {
         url: url.to_owned(),
         reference: raw.reference.clone(),
         subdir: raw.subdir.clone(),

@@ -201,7 +201,7 @@ fn warnings(config: &Config) -> Vec<String> {
                 .push(format!("listener `{name}` only shadows: what policy denies is forwarded"));
         }
     }
-    if let crate::store::Source::Git { url, .. } = &config.policy.source
+    if let crate::loader::Source::Git { url, .. } = &config.policy.source
         && ["https://", "ssh://"].iter().any(|remote| url.starts_with(remote))
     {
         warnings.push("nobody verifies policy commits: whoever can push decides".to_owned());

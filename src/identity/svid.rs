@@ -1,6 +1,6 @@
 //! Our own SVID, read from the bytes that a source gives: certificates and key that belong together.
 
-use portreeve_core::request::CertificateFacts;
+use portreeve_core::spiffe::CertificateFacts;
 use portreeve_core::spiffe::{Leaf, SpiffeId, SvidError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;

@@ -20,9 +20,8 @@ use portreeve_core::policy::{Bundle, Findings, Languages, Revision};
 use tokio::sync::{Notify, mpsc};
 
 use crate::clock::Clock;
-use crate::loader::{Assignment, Keeper, Limits, LoaderError};
+use crate::loader::{Assignment, Keeper, Limits, LoaderError, Source};
 
-pub use crate::loader::Source;
 pub use directory::DirectoryError;
 pub use status::{ActiveStatus, Failure, LoaderState, LoaderStatus, Stage, Status};
 

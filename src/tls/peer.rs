@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use portreeve_core::request::{CertificateFacts, Source, TlsFacts};
+use portreeve_core::request::{Source, TlsFacts};
+use portreeve_core::spiffe::CertificateFacts;
 use portreeve_core::spiffe::{Leaf, SpiffeId};
 use rustls::pki_types::CertificateDer;
 use rustls::{CommonState, ProtocolVersion};

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 /// Stage → the stages that it may import. `commands` wires everything and may import all.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("config", &["admin", "audit", "forward", "identity", "listen", "store", "telemetry"]),
+    (
+        "config",
+        &["admin", "audit", "forward", "identity", "listen", "loader", "store", "telemetry"],
+    ),
     ("listen", &["audit", "connections", "forward", "http", "telemetry", "tls"]),
     ("tls", &["clock", "identity"]),
     ("identity", &["clock"]),
@@ -30,6 +33,10 @@ const CORE_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &["policy", "request", "spiffe", "timestamp"]),
 ];
 
+/// `ConnectionFacts` holds, without opening it, what policy and record derive from it once.
+const CORE_EXCEPTIONS: &[&str] =
+    &["request/access.rs: request imports policy", "request/access.rs: request imports record"];
+
 /// What the pure core may never depend on.
 const IMPURE: &[&str] = &["tokio", "hyper", "rustls", "tonic", "mio", "socket2", "tracing"];
 
@@ -43,7 +50,12 @@ fn stages_import_only_what_the_table_allows() {
 #[test]
 fn modules_of_the_core_import_only_what_the_table_allows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = violations(&root.join("src/core"), CORE_MAY_IMPORT, &[]);
+    let mut found = violations(&root.join("src/core"), CORE_MAY_IMPORT, &[]);
+    for exception in CORE_EXCEPTIONS {
+        let before = found.len();
+        found.retain(|violation| violation != exception);
+        assert!(found.len() < before, "no longer needed: {exception}");
+    }
     assert!(found.is_empty(), "not in the table:\n{}", found.join("\n"));
 }
 

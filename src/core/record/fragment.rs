@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use super::json;
-use crate::request::{CertificateFacts, ConnectionFacts, TlsFacts};
+use crate::request::{ConnectionFacts, TlsFacts};
+use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 const MAX_ID_BYTES: usize = 2_048;

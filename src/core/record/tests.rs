@@ -8,9 +8,10 @@ use super::*;
 use crate::Timestamp;
 use crate::policy::{EvaluationError, Ground, Outcome, PolicyRef, Reason, Revision};
 use crate::request::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Direction, Enforcement,
-    Head, JwtFacts, Scheme, Source, TlsFacts,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
+    Scheme, Source, TlsFacts,
 };
+use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 #[test]

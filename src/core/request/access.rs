@@ -7,7 +7,7 @@ use super::Head;
 use crate::Timestamp;
 use crate::policy::EngineValues;
 use crate::record::RecordFragment;
-use crate::spiffe::SpiffeId;
+use crate::spiffe::{CertificateFacts, SpiffeId};
 
 /// One request as policy sees it, as it is forwarded and as it is recorded.
 #[derive(Debug)]
@@ -64,18 +64,6 @@ pub struct Source {
     pub address: SocketAddr,
     pub certificate: Option<CertificateFacts>,
     pub jwt: Option<JwtFacts>,
-}
-
-/// The leaf of the caller's X.509-SVID.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFacts {
-    /// Lower-case hex without separators.
-    pub serial: String,
-    /// SHA-256 of the DER, lower-case hex.
-    pub sha256: String,
-    pub issuer: String,
-    pub not_before: Timestamp,
-    pub not_after: Timestamp,
 }
 
 /// The claims of a verified JWT-SVID; never the token.

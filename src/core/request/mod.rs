@@ -11,8 +11,8 @@ mod head;
 mod headers;
 
 pub use access::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Direction, Enforcement,
-    JwtFacts, Source, TlsFacts,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, JwtFacts, Source,
+    TlsFacts,
 };
 pub use document::DocumentError;
 pub(crate) use document::canonical_path;

@@ -9,7 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use portreeve::clock::Clock;
-use portreeve::store::{Event, LoaderState, Settings, Source, Stage, Store, StoreError};
+use portreeve::loader::Source;
+use portreeve::store::{Event, LoaderState, Settings, Stage, Store, StoreError};
 
 use support::{ALLOW, DENY, PROGRAM, Repo, Running, settings};
 

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use portreeve::clock::Clock;
-use portreeve::store::{Event, Settings, Source, Stage, Store};
+use portreeve::loader::Source;
+use portreeve::store::{Event, Settings, Stage, Store};
 use tokio::sync::mpsc::Receiver;
 
 pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");

@@ -12,7 +12,8 @@ use cedar_policy::{
 use super::reads::Reads;
 use super::words::{Words, named};
 use crate::Timestamp;
-use crate::request::{AccessRequest, CertificateFacts, ConnectionFacts, TlsFacts};
+use crate::request::{AccessRequest, ConnectionFacts, TlsFacts};
+use crate::spiffe::CertificateFacts;
 
 /// The caller as Cedar wants it: what follows from the connection alone, whatever the bundle.
 #[derive(Debug, Default)]

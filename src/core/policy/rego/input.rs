@@ -9,9 +9,8 @@ use regorus::Value;
 use regorus::value::Object;
 
 use crate::Timestamp;
-use crate::request::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Head, Source, TlsFacts,
-};
+use crate::request::{AccessRequest, Body, ConnectionFacts, Destination, Head, Source, TlsFacts};
+use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 /// The parts of the input document that all requests of a connection share.

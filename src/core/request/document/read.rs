@@ -11,9 +11,10 @@ use super::DocumentError;
 use super::fields::Fields;
 use crate::Timestamp;
 use crate::request::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, Destination, Direction, Enforcement,
-    Head, JwtFacts, Protocol, Scheme, Source, TlsFacts,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
+    Protocol, Scheme, Source, TlsFacts,
 };
+use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 /// What a document that says nothing of a service or a route is about.

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use crate::request::{AccessRequest, Body, CertificateFacts, Destination, Head, Source, TlsFacts};
+use crate::request::{AccessRequest, Body, Destination, Head, Source, TlsFacts};
+use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 impl AccessRequest {

@@ -10,7 +10,6 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509CertificateParser}
 
 use super::{MAX_CERTIFICATE_BYTES, uri_bytes};
 use crate::Timestamp;
-use crate::request::CertificateFacts;
 
 /// A canonical ID has at most 2048 bytes; a longer claim is cut.
 pub(super) const MAX_CLAIMED_ID_BYTES: usize = 2048;
@@ -27,6 +26,18 @@ pub struct Claimed {
     pub serial: Option<String>,
     pub sha256: String,
     pub not_after: Option<Timestamp>,
+}
+
+/// What the leaf of a proven X.509-SVID says beside its ID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Lower-case hex without separators.
+    pub serial: String,
+    /// SHA-256 of the DER, lower-case hex.
+    pub sha256: String,
+    pub issuer: String,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
 }
 
 impl Claimed {

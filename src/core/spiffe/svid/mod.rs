@@ -17,14 +17,13 @@ use x509_parser::x509::X509Version;
 
 use self::certificate::{MAX_CLAIMED_ID_BYTES, parse, printable};
 use super::id::{SpiffeId, SpiffeIdError};
-use crate::request::CertificateFacts;
 
 mod certificate;
 mod issuer;
 #[cfg(test)]
 mod tests;
 
-pub use self::certificate::Claimed;
+pub use self::certificate::{CertificateFacts, Claimed};
 pub use self::issuer::{Issuer, IssuerError};
 
 /// An SVID takes one or two KiB; more only costs parsing time before anything is proven.

@@ -5,9 +5,8 @@ use serde_json::json;
 use super::request;
 use crate::Timestamp;
 use crate::policy::rego::input;
-use crate::request::{
-    AccessRequest, Body, CertificateFacts, ConnectionFacts, JwtFacts, Source, TlsFacts,
-};
+use crate::request::{AccessRequest, Body, ConnectionFacts, JwtFacts, Source, TlsFacts};
+use crate::spiffe::CertificateFacts;
 
 #[track_caller]
 fn check(request: &AccessRequest, expected: &serde_json::Value) {
