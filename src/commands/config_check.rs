@@ -8,8 +8,8 @@ use portreeve_core::request::Enforcement;
 use serde_json::json;
 
 use super::{Exit, Format};
-use crate::loader::Source;
 use crate::config::{self, Config, LoadError};
+use crate::loader::Source;
 use crate::{audit, forward, identity, store};
 
 /// Work with the configuration file.
