@@ -1,3 +1,4 @@
 //! Requests through a whole sidecar: what is decided, what is forwarded, what is recorded.
 
 mod decided;
+mod heads;

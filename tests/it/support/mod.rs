@@ -40,7 +40,7 @@ pub(crate) const ADMIN: &str = "spiffe://demo.test/ns/shop/sa/admin";
 pub(crate) const QUARANTINED: &str = "spiffe://demo.test/ns/quarantine/sa/web";
 
 /// Nothing that a test awaits takes this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a drain at the end of a test waits for what its clients left open.
 const FINISH: Duration = Duration::from_secs(5);
 /// Between two looks at something that tells nobody when it changes.
