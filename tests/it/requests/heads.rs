@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use crate::support::*;
 
-/// Allows everything, so that nothing but the head's own form keeps it from the upstream.
-const ALLOW_ALL: Policies = Policies::Files(&[("a.cedar", "permit(principal, action, resource);")]);
-
+/// Nothing but the head's own form keeps it from the upstream.
 async fn open() -> Scene {
     Setup { policies: ALLOW_ALL, ..Setup::default() }.start().await
 }
