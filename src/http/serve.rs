@@ -19,7 +19,7 @@ const H2_CONNECTION_WINDOW: u32 = 256 << 10;
 const H2_SEND_BUFFER: usize = 64 << 10;
 /// Streams reset by the peer before we accepted them (rapid reset, CVE-2023-44487).
 const H2_PENDING_RESETS: usize = 20;
-/// Streams that we had to reset because of the peer's errors (MadeYouReset).
+/// Streams that we had to reset because of the peer's errors (`MadeYouReset`).
 const H2_LOCAL_RESETS: usize = 100;
 /// hyper's smallest read buffer is 8 KiB; a head must fit.
 const H1_MIN_BUFFER: usize = 8 << 10;
