@@ -68,11 +68,14 @@ where
                 .auto_date_header(false)
                 .serve_connection(io, service)
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
@@ -88,11 +91,14 @@ where
                 .serve_connection(io, service)
                 .with_upgrades()
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
