@@ -24,7 +24,7 @@ mod records;
 mod repository;
 mod upstream;
 
-pub(crate) use client::{Answer, Client, Raw, body, empty, request, streamed};
+pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, streamed};
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
 pub(crate) use upstream::{Arrived, Reply, Respond, Seen, Upstream, answer_with, respond};
