@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve::clock::Clock;
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{ORDERS, PATIENCE, id, trust_domain};
+use super::{Frames, ORDERS, PATIENCE, id, trust_domain};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -147,7 +147,7 @@ pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// A body whose frames a test sends one by one; it ends when the sender is dropped.
-pub(crate) fn streamed() -> (mpsc::Sender<Result<Frame<Bytes>, Infallible>>, Body) {
+pub(crate) fn streamed() -> (Frames<Infallible>, Body) {
     let (sender, receiver) = mpsc::channel(1);
     (sender, StreamBody::new(ReceiverStream::new(receiver)).boxed_unsync())
 }

@@ -27,7 +27,9 @@ mod upstream;
 pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, streamed};
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
-pub(crate) use upstream::{Arrived, Reply, Respond, Seen, Upstream, answer_with, respond};
+pub(crate) use upstream::{
+    Arrived, Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
+};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
 pub(crate) const TRUST_DOMAIN: &str = "demo.test";
@@ -40,7 +42,11 @@ pub(crate) const ADMIN: &str = "spiffe://demo.test/ns/shop/sa/admin";
 pub(crate) const QUARANTINED: &str = "spiffe://demo.test/ns/quarantine/sa/web";
 
 /// Nothing that a test awaits takes this long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Allows everything, for tests of what is not policy.
+pub(crate) const ALLOW_ALL: Policies =
+    Policies::Files(&[("a.cedar", "permit(principal, action, resource);")]);
+
 /// How long a drain at the end of a test waits for what its clients left open.
 const FINISH: Duration = Duration::from_secs(5);
 /// Between two looks at something that tells nobody when it changes.
@@ -54,13 +60,23 @@ pub(crate) const SHOP_ROUTES: &str = "
 
 /// Runs a test on threads like those that serve.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    run_traced(&tracing::Dispatch::none(), test)
+}
+
+/// The same with a subscriber for all of its threads.
+pub(crate) fn run_traced<T>(dispatch: &tracing::Dispatch, test: impl Future<Output = T>) -> T {
+    let of_threads = dispatch.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .thread_stack_size(SERVING_STACK_BYTES)
+        // The guard would end with this function, the subscriber belongs to the thread.
+        .on_thread_start(move || {
+            std::mem::forget(tracing::dispatcher::set_default(&of_threads));
+        })
         .build()
         .unwrap();
-    let result = runtime.block_on(test);
+    let result = tracing::dispatcher::with_default(dispatch, || runtime.block_on(test));
     // A test that leaves a blocking thread behind must not hang the whole run.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -113,7 +129,7 @@ impl Default for Setup {
         Self {
             policies: Policies::Cedar,
             upstream_protocol: "h1",
-            respond: upstream::answer_with("seen"),
+            respond: answer_with("seen"),
             mode: "enforce",
             routes: SHOP_ROUTES.to_owned(),
             listener: String::new(),

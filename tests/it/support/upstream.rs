@@ -10,18 +10,23 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve::audit;
 use portreeve_core::record::DecisionId;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
 
-/// What an upstream answers.
-pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// What an upstream answers; its body may break off.
+pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Broken>>;
+pub(crate) type Broken = Box<dyn std::error::Error + Send + Sync>;
+/// Sends the frames of a body one by one; it ends when this is dropped.
+pub(crate) type Frames<E> = mpsc::Sender<Result<Frame<Bytes>, E>>;
 /// How it comes to that answer.
 pub(crate) type Respond =
     Arc<dyn Fn(Arrived) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
@@ -92,8 +97,19 @@ where
 pub(crate) fn answer_with(text: &'static str) -> Respond {
     respond(move |arrived| async move {
         arrived.collect().await;
-        Response::new(Full::new(Bytes::from(text)).boxed_unsync())
+        Response::new(whole(text))
     })
+}
+
+/// The body of an answer that is there at once.
+pub(crate) fn whole(bytes: impl Into<Bytes>) -> UnsyncBoxBody<Bytes, Broken> {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The body of an answer, frame by frame.
+pub(crate) fn framed() -> (Frames<Broken>, UnsyncBoxBody<Bytes, Broken>) {
+    let (sender, receiver) = mpsc::channel(1);
+    (sender, StreamBody::new(ReceiverStream::new(receiver)).boxed_unsync())
 }
 
 /// The running upstream.
