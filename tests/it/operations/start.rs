@@ -11,7 +11,7 @@ async fn without_an_svid_the_port_does_not_accept_and_readiness_says_why() {
     world.api = None;
     let sidecar = world.start().await;
     let (address, health) = (sidecar.addresses()[0], sidecar.health().unwrap());
-    sidecar.store().ready().await;
+    until("a policy", async || sidecar.store().status().active.is_some()).await;
     assert!(!Process::accepts(address).await);
     let (status, body) = probe(health, "/readyz").await;
     assert_eq!(status, 503);

@@ -43,7 +43,7 @@ async fn answer(mut released: watch::Receiver<bool>, request: Request<Incoming>)
 }
 
 fn text(text: &'static str) -> Reply {
-    Response::new(Full::from(text).boxed_unsync())
+    Response::new(Full::from(text).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// A WebSocket that says everything back.
