@@ -19,7 +19,7 @@ const H2_CONNECTION_WINDOW: u32 = 256 << 10;
 const H2_SEND_BUFFER: usize = 64 << 10;
 /// Streams reset by the peer before we accepted them (rapid reset, CVE-2023-44487).
 const H2_PENDING_RESETS: usize = 20;
-/// Streams that we had to reset because of the peer's errors (MadeYouReset).
+/// Streams that we had to reset because of the peer's errors (`MadeYouReset`).
 const H2_LOCAL_RESETS: usize = 100;
 /// hyper's smallest read buffer is 8 KiB; a head must fit.
 const H1_MIN_BUFFER: usize = 8 << 10;
@@ -68,11 +68,14 @@ where
                 .auto_date_header(false)
                 .serve_connection(io, service)
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
@@ -88,11 +91,14 @@ where
                 .serve_connection(io, service)
                 .with_upgrades()
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),

@@ -74,7 +74,17 @@ pub fn init(settings: &Settings) -> Result<(), InitError> {
         Format::Text => events.with_ansi(is_terminal).finish().try_init(),
         Format::Json => events.json().flatten_event(true).finish().try_init(),
     }
-    .map_err(|source| InitError::Taken { source })
+    .map_err(|source| InitError::Taken { source })?;
+    tell_panics_by_place();
+    Ok(())
+}
+
+/// A panic's message may quote a request or a policy's data: its place is enough to find it.
+fn tell_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%place, "a panic");
+    }));
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LevelError> {
