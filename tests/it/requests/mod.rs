@@ -1,0 +1,3 @@
+//! Requests through a whole sidecar: what is decided, what is forwarded, what is recorded.
+
+mod decided;
