@@ -24,6 +24,7 @@ mod records;
 mod repository;
 mod upstream;
 
+pub(crate) use client::handshake;
 pub(crate) use client::{Answer, Client, Raw, body, empty, request, streamed};
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
