@@ -2,39 +2,51 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::explain::{list, place, request_line, text};
+use super::log_dir::LogArgs;
 use super::{Exit, Format};
 use crate::audit;
 
 const POLL: Duration = Duration::from_millis(200);
 
-/// Follow the decision log.
+/// Show the end of the decision log, and follow it
+///
+/// A line is a record: time, outcome, who asked, for what, the reason, the policies that decided by
+/// file and line, and the decision's id, which `portreeve explain` takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Go on with what comes, until interrupted.
+    /// Go on with what comes, until interrupted
     #[arg(short, long)]
     follow: bool,
-    /// Only what was not allowed.
+    /// Only what was not allowed
     #[arg(long)]
     deny: bool,
-    /// How many of the last lines to begin with.
+    /// How many of the last lines to begin with
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
     lines: usize,
-    /// The directory of the decision log.
-    #[arg(long, env = "PORTREEVE_LOG", value_name = "DIR")]
-    log: PathBuf,
+    #[command(flatten)]
+    log: LogArgs,
+    /// How records are printed
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
 }
 
+const AFTER_HELP: &str = "\
+Exit code: 0 shown, 2 the log cannot be read
+
+Examples:
+  portreeve tail -c portreeve.yaml
+  portreeve tail -c portreeve.yaml --follow --deny
+  portreeve tail -c portreeve.yaml -n 100 --format json | jq .request.path";
+
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let view = View { deny: args.deny, format: args.format, colour: shows_colour() };
-    let (lines, mut follow) = audit::last(&args.log, args.lines, |line| view.shows(line))?;
+    let (lines, mut follow) = audit::last(&args.log.dir()?, args.lines, |line| view.shows(line))?;
     let mut out = io::stdout().lock();
     if !view.write(&mut out, &lines)? || !args.follow {
         return Ok(Exit::Good);
