@@ -102,9 +102,11 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     row(out, "request", &request_line(record))?;
     row(out, "route", &format!("{} ({})", at("/request/route"), at("/request/direction")))?;
     let headers = record.pointer("/request/headers").and_then(Value::as_object);
+    let mut label = "headers";
     for (name, values) in headers.into_iter().flatten() {
         for value in values.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            row(out, "", &format!("{}: {}", printable(name), printable(value)))?;
+            row(out, label, &format!("{}: {}", printable(name), printable(value)))?;
+            label = "";
         }
     }
     if at("/decision/reason") == "not_allowed" {
@@ -214,7 +216,7 @@ mod tests {
               destination orders (spiffe://td/orders)
               request     GET https://orders/a\u{1b}[2J\u{202e}b?id=***&id=***
               route       default (inbound)
-                          accept: */*
+              headers     accept: */*
               decided by  orders.cedar:7  `no-web`
               policy      https://git.example/p.git main at commit 4f1c
                           sha256:ab, no signer

@@ -15,7 +15,7 @@ pub(super) struct LogArgs {
     /// The sidecar's configuration file, which names the log
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory of the log itself [env: PORTREEVE_LOG] [default: /var/lib/portreeve/log]
+    /// The directory of the log itself [env: `PORTREEVE_LOG`] [default: /var/lib/portreeve/log]
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     log: Option<PathBuf>,
 }

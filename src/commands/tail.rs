@@ -136,7 +136,7 @@ impl View {
                 let (source, count) = (at("/refused/source"), at("/refused/count"));
                 format!("{time} {refused} {source} {} ({count}) {id}", at("/refused/reason"))
             }
-            _ => format!("{time} {} {} {id}", at("/kind"), at("/event")),
+            _ => format!("{time} {} {}{}", at("/kind"), at("/event"), about(record)),
         }
     }
 
@@ -154,18 +154,26 @@ impl View {
     }
 }
 
+/// What an event is about: the commit, the identity, the cause.
+fn about(record: &Value) -> String {
+    let fields = ["/policy/repository", "/policy/commit", "/spiffe_id", "/reason", "/cause"];
+    let told = fields.map(|field| text(record, field)).into_iter().filter(|value| value != "-");
+    told.fold(String::new(), |line, value| line + " " + &value)
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
 
-    const LINES: [&str; 5] = [
+    const LINES: [&str; 6] = [
         r#"{"kind":"decision","id":"a","time":"T1","source":{"spiffe_id":"spiffe://td/web"},"request":{"method":"GET","scheme":"https","host":"orders","path":"/a","query":{}},"decision":{"outcome":"allow","ground":"allowed","reason":"allowed","policies":[{"id":"p","file":"a.rego","line":3}]}}"#,
         r#"{"kind":"decision","id":"b","time":"T2","source":{"spiffe_id":null},"request":{"method":"GET","scheme":"https","host":"orders","path":"/\u001b[31m","query":{"k":["***"]}},"decision":{"outcome":"deny","ground":"shadow","reason":"not_allowed","policies":[]}}"#,
         r#"{"kind":"end","id":"a","time":"T3","of":1}"#,
         r#"{"kind":"refused","id":"c","time":"T4","refused":{"source":"10.0.0.0/24","reason":"tls.no_certificate","count":3}}"#,
         r#"{"kind":"log","id":"d","time":"T5","event":"stop"}"#,
+        r#"{"kind":"policy","id":"e","time":"T6","event":"rejected","policy":{"repository":"/p","commit":"4f1c"},"cause":"no \u001b"}"#,
     ];
 
     #[track_caller]
@@ -186,7 +194,8 @@ mod tests {
             T1 allow spiffe://td/web GET https://orders/a allowed a.rego:3 a
             T2 deny  (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 refused 10.0.0.0/24 tls.no_certificate (3) c
-            T5 log stop d
+            T5 log stop
+            T6 policy rejected /p 4f1c no \u{1b}
         "#]],
         );
     }

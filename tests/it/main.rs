@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod demo;
 mod store;

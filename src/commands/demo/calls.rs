@@ -30,8 +30,10 @@ pub(super) struct Calls {
     pub(super) allowed: Call,
     pub(super) denied: Call,
     pub(super) explain: Call,
-    /// Edit, commit, and the call that was denied.
+    /// Edit and commit.
     pub(super) change: Call,
+    /// What was denied, under the changed policy: the other half of `change`.
+    pub(super) again: Call,
     pub(super) log: Call,
 }
 
@@ -55,16 +57,20 @@ impl Calls {
                 commands: vec![call("/orders/1")],
             },
             denied: Call {
-                title: "It reads a report: denied, with the id of the decision",
+                title: "It reads a report: denied, with the decision's id",
                 commands: vec![call("/reports/daily")],
             },
             explain: Call {
-                title: "Why? This explains the last denial; an id behind `explain`, any decision",
+                title: "Why? This explains the last denial; with an id, any decision",
                 commands: vec![of_file("explain")],
             },
             change: Call {
-                title: "Change one line of policy and commit it: within two seconds it is allowed",
-                commands: vec![edit, commit, call("/reports/daily")],
+                title: "Change one line of policy and commit it",
+                commands: vec![edit, commit],
+            },
+            again: Call {
+                title: "Within two seconds, what was denied is allowed",
+                commands: vec![call("/reports/daily")],
             },
             log: Call {
                 title: "Every decision stands in the log, with the policy that made it",
@@ -73,8 +79,15 @@ impl Calls {
         }
     }
 
-    /// In the order in which they are made.
-    pub(super) fn in_order(&self) -> [&Call; 5] {
-        [&self.allowed, &self.denied, &self.explain, &self.change, &self.log]
+    /// In the order in which they are made; what has no number goes with the one before.
+    pub(super) fn in_order(&self) -> [(Option<usize>, &Call); 6] {
+        [
+            (Some(1), &self.allowed),
+            (Some(2), &self.denied),
+            (Some(3), &self.explain),
+            (Some(4), &self.change),
+            (None, &self.again),
+            (Some(5), &self.log),
+        ]
     }
 }

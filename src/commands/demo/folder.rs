@@ -59,7 +59,7 @@ impl Folder {
                 .with_context(|| format!("failed to write `{}`", path.display()))?;
         }
         self.git(&["init", "--quiet", "--initial-branch=main", "--template="])?;
-        // They stand in the repository, so that a person's own settings do not touch the demo's commit.
+        // They stand in the repository, so that a person's own settings do not touch the commit.
         for (key, value) in [
             ("user.name", "portreeve demo"),
             ("user.email", "demo@demo.test"),
@@ -108,16 +108,20 @@ impl Folder {
 # Written by `portreeve demo`.
 version: 1
 service: orders
-state_dir: {path}/state             # the policy store, the log and the admin socket
+# Holds the policy store, the log and the admin socket.
+state_dir: state
 
 identity:
   socket: unix://{api}
-  pick: {{ hint: orders }}             # of the SVIDs that the Workload API offers
+  # The Workload API offers this user several SVIDs; this one is the sidecar's.
+  pick: {{ hint: orders }}
 
 listeners:
   - name: inbound
-    address: 127.0.0.1:0            # any free port
-    routes:                         # policy reads the name as `request.route`
+    # Any free port.
+    address: 127.0.0.1:0
+    # Policy reads a route by its name; what matches none is the route `default`.
+    routes:
       - {{ name: orders, path: \"/orders/{{rest...}}\" }}
       - {{ name: reports, path: \"/reports/{{rest...}}\" }}
       - {{ name: health, path: /healthz, methods: [GET] }}
@@ -129,7 +133,8 @@ upstreams:
 policy:
   source: {{ git: {path}/policies }}
   ref: main
-  interval: 1s                      # a commit decides within two seconds
+  # A commit decides within two seconds.
+  interval: 1s
 "
         )
     }

@@ -1,8 +1,8 @@
 //! `portreeve demo`: everything on one machine, on loopback, with nothing else to install.
 //!
 //! `folder` makes a directory (policy repository, configuration), `world` starts what runs in it,
-//! `calls` are the shell commands that a person copies, `page` prints them, `script` makes them itself
-//! and `judge` compares. It is `portreeve run` with the embedded trust domain and a sample service:
+//! `calls` are the shell commands that a person copies, `page` prints them, `script` makes them
+//! itself and `judge` compares. It is `portreeve run` with the embedded trust domain and a sample service:
 //! nothing in here decides anything.
 
 use std::future::Future;

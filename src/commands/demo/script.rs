@@ -16,30 +16,29 @@ use super::world::{LOOK, World};
 use crate::audit;
 use crate::commands::Exit;
 
-/// The calls that have been made, and how they were judged.
+/// How the calls were judged so far.
 struct Script<'a> {
     world: &'a World,
-    calls: usize,
     passed: usize,
     failed: usize,
 }
 
 pub(super) async fn run(world: &World, program: &str) -> anyhow::Result<Exit> {
-    let Calls { allowed, denied, explain, change, log } = world.calls(program);
+    let calls = world.calls(program);
     page::print_facts(&mut io::stdout().lock(), &world.facts())?;
-    let mut script = Script { world, calls: 0, passed: 0, failed: 0 };
+    let mut script = Script { world, passed: 0, failed: 0 };
 
-    let first = script.make_one(&allowed).await?;
+    let first = make_one(Some(1), &calls.allowed).await?;
     script.judged(&judge::allowed(&first, world.service.served()))?;
-    let second = script.make_one(&denied).await?;
+    let second = make_one(Some(2), &calls.denied).await?;
     script.judged(&judge::denied(&second, world.service.served()))?;
-    let explained = script.make_one(&explain).await?;
+    let explained = make_one(Some(3), &calls.explain).await?;
     let before = world.first_commit.as_str();
     script.judged(&judge::explained(&explained, &second.answer(), before))?;
 
-    let (third, after) = script.change(&change).await?;
+    let (third, after) = script.change(&calls).await?;
 
-    let tail = script.make_one(&log).await?;
+    let tail = make_one(Some(5), &calls.log).await?;
     let text = std::fs::read_to_string(world.folder.policies().join(world.language.file()))?;
     let place = |part| format!("{}:{}", world.language.file(), judge::line_of_policy(&text, part));
     let decision = |ran: &Ran, outcome: &str, places: Vec<String>, commit: &str| Decision {
@@ -63,13 +62,8 @@ pub(super) async fn run(world: &World, program: &str) -> anyhow::Result<Exit> {
 
 impl Script<'_> {
     /// Edit, commit, and the call as soon as the commit decides; gives that call and the commit.
-    async fn change(&mut self, change: &Call) -> anyhow::Result<(Ran, String)> {
-        let [edit, commit, call] = change.commands.as_slice() else {
-            anyhow::bail!("a change is three commands");
-        };
-        self.begin(change)?;
-        let edit = run_one(edit).await?;
-        let commit = run_one(commit).await?;
+    async fn change(&mut self, calls: &Calls) -> anyhow::Result<(Ran, String)> {
+        let changed = make(Some(4), &calls.change).await?;
         let committed = Instant::now();
         let head = self.world.folder.head()?;
         let decides = || {
@@ -79,25 +73,10 @@ impl Script<'_> {
         while !decides() && committed.elapsed() < DECIDES_WITHIN {
             tokio::time::sleep(LOOK).await;
         }
-        let ran = [edit, commit, run_one(call).await?];
+        let call = make_one(None, &calls.again).await?;
         let commits = [self.world.first_commit.as_str(), head.as_str()];
-        self.judged(&judge::changed(&ran, commits, committed.elapsed()))?;
-        let [_, _, call] = ran;
+        self.judged(&judge::changed(&changed, &call, commits, committed.elapsed()))?;
         Ok((call, head))
-    }
-
-    async fn make_one(&mut self, call: &Call) -> anyhow::Result<Ran> {
-        self.begin(call)?;
-        let mut ran = Ran::default();
-        for command in &call.commands {
-            ran = run_one(command).await?;
-        }
-        Ok(ran)
-    }
-
-    fn begin(&mut self, call: &Call) -> io::Result<()> {
-        self.calls += 1;
-        writeln!(io::stdout().lock(), "\n  {}. {}.", self.calls, call.title)
     }
 
     fn judged(&mut self, verdicts: &[Verdict]) -> io::Result<()> {
@@ -125,6 +104,21 @@ impl Script<'_> {
         }
         Ok(decisions)
     }
+}
+
+/// Makes a call of one command.
+async fn make_one(number: Option<usize>, call: &Call) -> anyhow::Result<Ran> {
+    Ok(make(number, call).await?.pop().unwrap_or_default())
+}
+
+/// Runs the commands of a call one after the other.
+async fn make(number: Option<usize>, call: &Call) -> anyhow::Result<Vec<Ran>> {
+    writeln!(io::stdout().lock(), "\n{}", page::heading(number, call.title))?;
+    let mut ran = Vec::new();
+    for command in &call.commands {
+        ran.push(run_one(command).await?);
+    }
+    Ok(ran)
 }
 
 /// Runs a command as a person's shell would, and shows it with what came back.

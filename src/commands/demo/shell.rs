@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// This program as a person would write it: by the name that the shell found it under, or by its path.
+/// This program as a person would write it: by the name that a shell finds, or by its path.
 pub(super) fn program() -> anyhow::Result<String> {
     let path = std::env::current_exe().context("failed to find this program's own path")?;
     let typed = std::env::args_os().next().unwrap_or_default();

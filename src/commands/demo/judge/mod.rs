@@ -47,7 +47,7 @@ pub(super) struct Verdict {
 }
 
 impl Ran {
-    /// Reads `403 from spiffe://demo.test/orders (decision ID)`; empty fields where that is not said.
+    /// Reads `403 from spiffe://demo.test/orders (decision ID)`; empty where that is not said.
     pub(super) fn answer(&self) -> Answer {
         let read = |line: &str| {
             let (status, rest) = line.split_once(" from ")?;
@@ -100,30 +100,35 @@ pub(super) fn denied(ran: &Ran, served: u64) -> Vec<Verdict> {
 
 /// `denied` is the answer that is to be explained.
 pub(super) fn explained(ran: &Ran, denied: &Answer, commit: &str) -> Vec<Verdict> {
-    let shows = |what: &str, text: &str| {
+    let tells = |what: &str, text: &str| {
         let shown = !text.is_empty() && ran.out.contains(text);
-        holds(shown, format!("{what} is shown: {text}"))
+        holds(shown, format!("{what} is told: {text}"))
     };
     vec![
         same("exit code", "0", &code(ran)),
-        shows("the id of call 2", &denied.id),
-        shows("outcome and reason", "deny: not_allowed"),
-        shows("the caller", &workload("web")),
-        shows("the policy's commit", commit),
+        tells("the id of call 2", &denied.id),
+        tells("the reason", "deny: not_allowed"),
+        tells("the caller", &workload("web")),
+        tells("the commit of the policy", commit),
     ]
 }
 
-/// Edit, commit, call; `commits` stand before and after it, and the call ended `after` the commit.
-pub(super) fn changed(ran: &[Ran; 3], commits: [&str; 2], after: Duration) -> Vec<Verdict> {
-    let [edit, commit, call] = ran;
+/// Edit and commit, then the call, which ended `after` them; `commits` stand before and after.
+pub(super) fn changed(
+    change: &[Ran],
+    call: &Ran,
+    commits: [&str; 2],
+    after: Duration,
+) -> Vec<Verdict> {
+    let [before, now] = commits;
+    let codes: Vec<_> = change.iter().map(code).collect();
     let mut verdicts = vec![
-        same("exit code of the edit", "0", &code(edit)),
-        same("exit code of the commit", "0", &code(commit)),
-        holds(commits[0] != commits[1], "the repository stands at another commit".to_owned()),
+        same("exit codes of edit and commit", "0, 0", codes.join(", ").as_str()),
+        holds(before != now, "the repository stands at another commit".to_owned()),
     ];
     verdicts.extend(answered(call, 0, "200"));
-    let within = DECIDES_WITHIN.as_secs();
-    let text = format!("decided within {within} s of the commit: {:.2} s", after.as_secs_f64());
+    let (within, after_s) = (DECIDES_WITHIN.as_secs(), after.as_secs_f64());
+    let text = format!("decided within {within} s of the commit: {after_s:.2} s");
     verdicts.push(holds(after <= DECIDES_WITHIN, text));
     verdicts
 }
@@ -201,3 +206,5 @@ fn holds(passed: bool, text: String) -> Verdict {
     Verdict { passed, text }
 }
 
+#[cfg(test)]
+mod tests;
