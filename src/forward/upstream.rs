@@ -62,6 +62,8 @@ pub enum ForwardError {
     NoResponse { upstream: Arc<str>, source: hyper::Error },
     #[error("upstream `{upstream}` switched to a protocol that nobody asked for")]
     UnaskedUpgrade { upstream: Arc<str> },
+    #[error("upstream `{upstream}` gave a response whose length has two readings")]
+    Framing { upstream: Arc<str> },
     #[error("upstream `{upstream}` speaks a protocol that cannot carry this request")]
     NotExpressible { upstream: Arc<str> },
 }
@@ -75,6 +77,7 @@ impl ForwardError {
             Self::ConnectTimeout { .. } => "upstream.connect_timeout",
             Self::NoResponse { .. } => "upstream.no_response",
             Self::UnaskedUpgrade { .. } => "upstream.unasked_upgrade",
+            Self::Framing { .. } => "upstream.framing",
             Self::NotExpressible { .. } => "upstream.not_expressible",
         }
     }

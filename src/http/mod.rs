@@ -32,7 +32,7 @@ mod serve;
 mod tunnel;
 
 pub use body::ReplyBody;
-pub use serve::{HeadLimits, serve};
+pub use serve::{HeadLimits, refused_by_protocol, serve};
 
 use exchange::Exchange;
 use reply::{Answer, Dialect};

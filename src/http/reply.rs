@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Response, StatusCode};
 use portreeve_core::policy::Effects;
@@ -12,8 +12,15 @@ use portreeve_core::request::{DECISION_ID_HEADER, Head};
 
 use super::ReplyBody;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// What concerns the connection to the upstream and not the caller's (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    PROXY_AUTHENTICATE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
@@ -154,13 +161,24 @@ pub(super) fn change_request(mut head: Head, effects: &Effects) -> Head {
 
 /// Makes an upstream's response ours to send: its hop-by-hop headers and its claims to ours go.
 pub(super) fn change_response(headers: &mut HeaderMap, id: HeaderValue, effects: &Effects) {
-    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION] {
+    for name in named_by_connection(headers) {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
     for (name, value) in &effects.response_headers_to_add {
         add(headers, name, value);
     }
     headers.insert(DECISION_ID_HEADER, id);
+}
+
+/// The further headers that `Connection` names; the length is the body's, not the connection's.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(','));
+    let names = names.filter_map(|name| HeaderName::try_from(name.trim()).ok());
+    names.filter(|name| *name != CONTENT_LENGTH).collect()
 }
 
 /// Adds a header that a policy asked for. Names and values were checked when the decision was read;

@@ -34,6 +34,23 @@ pub struct HeadLimits {
     pub streams: u32,
 }
 
+/// Why a connection ended before a head of it could be decided, by the stable reason code; `None` where
+/// the peer merely left or the network broke.
+#[must_use]
+pub fn refused_by_protocol(error: &hyper::Error, is_h2: bool) -> Option<&'static str> {
+    let cause = std::error::Error::source(error);
+    let is_network = cause.is_some_and(|cause| cause.is::<std::io::Error>());
+    if error.is_parse_too_large() {
+        Some("request.head_too_large")
+    } else if error.is_parse() {
+        Some("request.malformed")
+    } else if is_h2 && !is_network {
+        Some("request.http2")
+    } else {
+        None
+    }
+}
+
 /// Serves requests until the peer leaves, an error ends the connection, or an order does.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use crate::audit::Refusal;
 use crate::connections::{IdleLimits, Registry};
-use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::http::{Connection, Gate, HeadLimits, refused_by_protocol, serve};
 use crate::telemetry::ConnectionState;
 use crate::tls::{self, Peer, ServerTls};
 
@@ -193,7 +193,8 @@ async fn converse(
     };
     let head_limits = HeadLimits { header_bytes: limits.header_bytes, streams: limits.streams };
     let is_h2 = peer.speaks_http2();
-    let caller = HeaderValue::from_str(peer.id.as_str()).ok();
+    let claimed = peer.id.to_string();
+    let caller = HeaderValue::from_str(&claimed).ok();
     let facts = ConnectionFacts::new(peer.source(source), destination, Some(peer.tls.clone()));
     let connection = Connection {
         gate: Arc::clone(&serving.gate),
@@ -205,6 +206,17 @@ async fn converse(
     open.inc();
     if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
+        if let Some(reason) = refused_by_protocol(&error, is_h2) {
+            serving.gate.metrics.refused(reason);
+            serving.gate.log.refused(Refusal {
+                stage: "http",
+                reason,
+                source: source.ip(),
+                claimed: Some(claimed),
+                id: None,
+                detail: Some(error.to_string()),
+            });
+        }
     }
     open.dec();
 }

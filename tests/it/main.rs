@@ -3,4 +3,7 @@
 
 mod architecture;
 mod demo;
+mod operations;
+mod requests;
 mod store;
+mod support;

@@ -1,0 +1,11 @@
+//! Requests through a whole sidecar: what is decided, what is forwarded, what is recorded.
+
+mod handshakes;
+mod decided;
+mod heads;
+mod routes;
+mod bodies;
+mod upgrades;
+mod grpc;
+mod failures;
+mod secrets;
