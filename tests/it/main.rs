@@ -3,6 +3,7 @@
 
 mod architecture;
 mod data_path;
+mod demo;
 mod operations;
 mod requests;
 mod store;
