@@ -10,12 +10,13 @@ use crate::config;
 /// Says where the log is, when nothing on the command line does.
 const VARIABLE: &str = "PORTREEVE_LOG";
 
+#[expect(clippy::doc_markdown, reason = "the texts are a help page")]
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct LogArgs {
     /// The sidecar's configuration file, which names the log
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory of the log itself [env: `PORTREEVE_LOG`] [default: /var/lib/portreeve/log]
+    /// The directory of the log itself [env: PORTREEVE_LOG] [default: /var/lib/portreeve/log]
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     log: Option<PathBuf>,
 }

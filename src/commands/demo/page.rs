@@ -104,7 +104,7 @@ mod tests {
                  SPIFFE_ENDPOINT_SOCKET=unix:///tmp/portreeve-demo-x1y2z3/workload-api.sock \
                    portreeve call https://127.0.0.1:40123/orders/1 --pick web
 
-              2. It reads a report: denied, with the id of the decision.
+              2. It reads a report: denied, with the decision's id.
 
                  SPIFFE_ENDPOINT_SOCKET=unix:///tmp/portreeve-demo-x1y2z3/workload-api.sock \
                    portreeve call https://127.0.0.1:40123/reports/daily --pick web
