@@ -65,6 +65,8 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
 
 /// The same with a subscriber for all of its threads.
 pub(crate) fn run_traced<T>(dispatch: &tracing::Dispatch, test: impl Future<Output = T>) -> T {
+    // With one subscriber alone, a call site that another test's thread meets first is off for good.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let of_threads = dispatch.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
