@@ -4,6 +4,7 @@
 mod handshakes;
 mod decided;
 mod heads;
+mod malformed;
 mod routes;
 mod bodies;
 mod upgrades;
