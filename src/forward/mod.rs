@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::body::Body as _;
 use portreeve_core::policy::Permit;
 use portreeve_core::request::{DECISION_ID_HEADER, Head};
 
@@ -138,6 +139,11 @@ fn upstream_request(
     match protocol {
         UpstreamProtocol::H1 => {
             headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
+            // Said for it, because hyper drops the body of a GET whose length it does not know.
+            if body.size_hint().exact().is_none() {
+                headers.remove(CONTENT_LENGTH);
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
             if let Some(upgrade) = upgrade {
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_str(&upgrade).ok()?);

@@ -34,28 +34,42 @@ pub struct HeadLimits {
     pub streams: u32,
 }
 
-/// Why a connection ended before a head of it could be decided, by the stable reason code; `None` where
-/// the peer merely left or the network broke.
-#[must_use]
-pub fn refused_by_protocol(error: &hyper::Error, is_h2: bool) -> Option<&'static str> {
-    let cause = std::error::Error::source(error);
-    let is_network = cause.is_some_and(|cause| cause.is::<std::io::Error>());
-    if error.is_parse_too_large() {
-        Some("request.head_too_large")
-    } else if error.is_parse() {
-        Some("request.malformed")
-    } else if is_h2 && !is_network {
-        Some("request.http2")
-    } else {
-        None
-    }
-}
-
-/// Serves requests until the peer leaves, an error ends the connection, or an order does.
+/// Serves requests until the peer leaves, an error ends the connection, or an order does. What hyper
+/// refuses by itself, before there is a request, is counted here (invariant 7).
 ///
 /// # Errors
 /// What hyper found wrong with the connection; malformed heads are among it.
 pub async fn serve<S>(
+    stream: S,
+    is_h2: bool,
+    limits: HeadLimits,
+    connection: Arc<Connection>,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let ended = until_ended(stream, is_h2, limits, Arc::clone(&connection)).await;
+    if let Err(error) = &ended
+        && let Some(reason) = refusal(error, is_h2)
+    {
+        connection.refused(reason, None, Some(error.to_string()));
+    }
+    ended
+}
+
+/// The reason of a refusal by the protocol layer; `None` for a connection that merely broke.
+fn refusal(error: &hyper::Error, is_h2: bool) -> Option<&'static str> {
+    let is_io = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    match is_h2 {
+        _ if error.is_parse_too_large() => Some("request.head_too_large"),
+        _ if error.is_parse() => Some("request.malformed"),
+        // Of HTTP/1 the rest is about exchanges that were decided, and they end in their own records.
+        false => None,
+        true => (!is_io).then_some("http.protocol"),
+    }
+}
+
+async fn until_ended<S>(
     stream: S,
     is_h2: bool,
     limits: HeadLimits,

@@ -37,7 +37,7 @@ pub(super) fn or_stream(
         Some(caller) => {
             let upstream = hyper::upgrade::on(&mut response);
             let (mut parts, _) = response.into_parts();
-            reply::change_response(&mut parts.headers, id, effects);
+            reply::change_response(&mut parts, id, effects);
             parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             tokio::spawn(join(caller, upstream, exchange));
@@ -45,7 +45,7 @@ pub(super) fn or_stream(
         }
         None => {
             let (mut parts, body) = response.into_parts();
-            reply::change_response(&mut parts.headers, id, effects);
+            reply::change_response(&mut parts, id, effects);
             parts.extensions.clear();
             Response::from_parts(parts, ReplyBody::upstream(body, lease, exchange))
         }

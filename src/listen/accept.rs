@@ -9,6 +9,7 @@ use ::http::header::HeaderValue;
 use arc_swap::ArcSwapOption;
 use portreeve_core::request::{ConnectionFacts, Destination};
 use portreeve_core::spiffe::SpiffeId;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
@@ -17,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use crate::audit::Refusal;
 use crate::connections::{IdleLimits, Registry};
-use crate::http::{Connection, Gate, HeadLimits, refused_by_protocol, serve};
+use crate::http::{Connection, Gate, HeadLimits, serve};
 use crate::telemetry::ConnectionState;
 use crate::tls::{self, Peer, ServerTls};
 
@@ -26,6 +27,11 @@ const BACKLOG: u32 = 1024;
 /// After an accept that failed for want of files or memory: long enough not to spin, short enough to
 /// be back soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A peer that vanished without a word is noticed after two minutes, also where a tunnel or a stream has
+/// nothing to say to it.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A listener whose address is taken but which accepts nothing yet.
 #[derive(Debug)]
@@ -130,6 +136,14 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Has the kernel ask an idle peer whether it is still there.
+fn notice_death(stream: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)
+}
+
 /// Proves the peer, or counts and records why not.
 async fn handshake(
     serving: &Serving,
@@ -145,6 +159,7 @@ async fn handshake(
             return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
         };
         let _ = stream.set_nodelay(true);
+        let _ = notice_death(&stream);
         let local = tls.id().clone();
         let accepted = tls::accept(stream, &tls).await;
         Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
@@ -179,7 +194,7 @@ async fn converse(
     serving: &Serving,
     proven: Proven,
     source: SocketAddr,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 ) {
     let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
@@ -201,22 +216,12 @@ async fn converse(
         facts: Arc::new(facts),
         caller,
         registration,
+        place,
     };
     let open = serving.gate.metrics.connections(ConnectionState::Serving);
     open.inc();
     if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
-        if let Some(reason) = refused_by_protocol(&error, is_h2) {
-            serving.gate.metrics.refused(reason);
-            serving.gate.log.refused(Refusal {
-                stage: "http",
-                reason,
-                source: source.ip(),
-                claimed: Some(claimed),
-                id: None,
-                detail: Some(error.to_string()),
-            });
-        }
     }
     open.dec();
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod data_path;
+mod demo;
 mod operations;
 mod requests;
 mod store;
