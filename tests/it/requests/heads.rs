@@ -1,6 +1,8 @@
 //! Heads that try to be read in two ways, and what an upstream is told of the caller.
 
+use portreeve::tls::Alpn;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::*;
 
@@ -207,6 +209,30 @@ fn a_head_that_does_not_parse_is_refused_closed_and_counted() {
     });
 }
 
+#[test]
+fn a_broken_http2_connection_is_counted_and_one_that_ends_is_not() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // Settings belong to the connection, not to a stream.
+    const SETTINGS_OF_A_STREAM: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 1];
+    run(async {
+        let scene = open().await;
+        let issued = scene.workload_api.issue(&id(WEB)).unwrap();
+        let mut broken = Vec::new();
+        for frame in [SETTINGS, SETTINGS_OF_A_STREAM] {
+            let stream = handshake(scene.address(), &scene.workload_api, &issued, Alpn::Http2);
+            let mut stream = stream.await.unwrap();
+            stream.write_all(&[PREFACE, SETTINGS, frame].concat()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut broken)).await.unwrap();
+        }
+        let log = scene.finish().await;
+        let counted = of_kind(&log, "refused");
+        assert_eq!(counted.len(), 1, "{counted:?}");
+        assert_eq!(count_of(refused(&log, "http", "request.http2")[0]), 1);
+    });
+}
+
 /// The parser drops a fragment: what is decided is what is left, and nothing else is forwarded.
 #[test]
 fn a_fragment_reaches_neither_policy_nor_upstream() {
@@ -280,7 +306,6 @@ fn a_head_that_is_too_large_is_refused_and_counted() {
         ] {
             let mut raw = scene.raw(WEB).await;
             // The sidecar may close before it has read everything.
-            use tokio::io::AsyncWriteExt as _;
             let _ = raw.stream.write_all(head.as_bytes()).await;
             let _ = raw.stream.flush().await;
             let answer = raw.read_all().await;

@@ -1,4 +1,5 @@
 //! Requests through a whole sidecar: what is decided, what is forwarded, what is recorded.
+#![expect(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod handshakes;
 mod decided;

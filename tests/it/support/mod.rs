@@ -2,7 +2,7 @@
 //!
 //! `Setup` says what differs from the example shop, [`Scene`] is the running whole. A scene ends with
 //! [`Scene::finish`], which drains the sidecar, checks the oracles and gives the log.
-#![allow(dead_code, unused_imports, reason = "each suite uses its part of the support")]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, st
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
 pub(crate) use upstream::{
-    Arrived, Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
+    Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
 };
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
@@ -148,9 +148,6 @@ pub(crate) struct Scene {
     pub(crate) workload_api: WorkloadApi,
     pub(crate) repository: Repository,
     pub(crate) upstream: Upstream,
-    /// The text that the sidecar was configured with.
-    pub(crate) config: String,
-    pub(crate) clock: Clock,
     pub(crate) dir: tempfile::TempDir,
 }
 
@@ -225,7 +222,7 @@ impl Stage {
     pub(crate) async fn start(self) -> Scene {
         let Self { workload_api, repository, upstream, config, clock, dir } = self;
         let sidecar = start_sidecar(&config, dir.path(), &clock).await;
-        Scene { sidecar, workload_api, repository, upstream, config, clock, dir }
+        Scene { sidecar, workload_api, repository, upstream, dir }
     }
 }
 
@@ -233,7 +230,7 @@ impl Stage {
 pub(crate) fn parse_config(text: &str, base: &Path) -> Config {
     match config::parse(text, base, &|_| None) {
         Ok(config) => config,
-        Err(errors) => std::panic::panic_any(format!("{errors}\n{text}")),
+        Err(errors) => panic!("{errors}\n{text}"),
     }
 }
 

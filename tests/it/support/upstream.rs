@@ -42,8 +42,6 @@ pub(crate) struct Seen {
     /// What [`Arrived::collect`] read.
     pub(crate) body: Option<Bytes>,
     pub(crate) trailers: Option<HeaderMap>,
-    /// Counts connections from 0.
-    pub(crate) connection: usize,
     /// Whether its decision stood in the log when it arrived; `None` where nobody looked.
     pub(crate) was_recorded: Option<bool>,
 }
@@ -131,11 +129,11 @@ impl Upstream {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let is_h2 = protocol == "h2c";
         let remembered = Arc::clone(&seen);
-        Self::accept(socket, seen, move |stream, connection| {
+        Self::accept(socket, seen, move |stream, _| {
             let (seen, respond, log) = (Arc::clone(&remembered), respond.clone(), log.clone());
             async move {
                 let service = service_fn(move |request| {
-                    let arrived = arrive(&seen, request, connection, log.as_deref());
+                    let arrived = arrive(&seen, request, log.as_deref());
                     let reply = respond(arrived);
                     async move { Ok::<_, Infallible>(reply.await) }
                 });
@@ -202,12 +200,7 @@ impl Upstream {
     }
 }
 
-fn arrive(
-    seen: &Arc<Mutex<Vec<Seen>>>,
-    request: Request<Incoming>,
-    connection: usize,
-    log: Option<&Path>,
-) -> Arrived {
+fn arrive(seen: &Arc<Mutex<Vec<Seen>>>, request: Request<Incoming>, log: Option<&Path>) -> Arrived {
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let arrived = Seen {
         method: request.method().clone(),
@@ -216,7 +209,6 @@ fn arrive(
         headers: request.headers().clone(),
         body: None,
         trailers: None,
-        connection,
         was_recorded: log.map(|log| is_recorded(log, request.headers())),
     };
     let mut log = seen.lock().unwrap();
