@@ -28,7 +28,7 @@ pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, st
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
 pub(crate) use upstream::{
-    Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
+    Arrived, Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
 };
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
