@@ -229,7 +229,7 @@ fn a_broken_http2_connection_is_counted_and_one_that_ends_is_not() {
         let log = scene.finish().await;
         let counted = of_kind(&log, "refused");
         assert_eq!(counted.len(), 1, "{counted:?}");
-        assert_eq!(count_of(refused(&log, "http", "request.http2")[0]), 1);
+        assert_eq!(count_of(refused(&log, "http", "http.protocol")[0]), 1);
     });
 }
 
