@@ -1,5 +1,6 @@
 //! Entry points of the fuzz targets: bytes enter, and a property that must hold for all of them is
 //! asserted. `fuzz/run` searches for inputs; `cargo test` replays those under `tests/corpus/`.
+#![expect(clippy::unreachable, reason = "a broken property is how a target fails")]
 
 use std::sync::Arc;
 

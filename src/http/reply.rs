@@ -13,7 +13,7 @@ use portreeve_core::request::{DECISION_ID_HEADER, Head, is_reserved};
 use super::ReplyBody;
 
 /// What concerns the connection to the upstream and not the caller's (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 6] = [
+static HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
     TRANSFER_ENCODING,
     UPGRADE,
@@ -161,8 +161,11 @@ pub(super) fn change_response(parts: &mut response::Parts, id: HeaderValue, effe
     for name in named_by_connection(headers) {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
+    // Most responses have none, and each removal would hash its name.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
     for (name, value) in &effects.response_headers_to_add {
         add(headers, name, value);

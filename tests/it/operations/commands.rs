@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::caller::Caller;
-use super::world::{ONLY_A, World};
+use super::world::{ONLY_A, World, of_kind, until};
 use crate::support::{ORDERS, PROGRAM, WEB};
 
 /// How a command ended and what it printed.
@@ -80,6 +80,9 @@ async fn what_a_caller_got_can_be_called_explained_and_tailed() {
         world.check(&line, code, words).await;
     }
 
+    // Who refused the sidecar's name is counted, about a second later.
+    until("the refusal's record", async || !of_kind(&world.records(), "refused", "").is_empty())
+        .await;
     let mut caller =
         Caller::connect(world.api(), address.parse().unwrap(), Alpn::Http2).await.unwrap();
     let (allow, deny) = (caller.get("/a").await.unwrap().id, caller.get("/b").await.unwrap().id);
@@ -94,7 +97,7 @@ async fn what_a_caller_got_can_be_called_explained_and_tailed() {
 
     let tail = world.ran(&["tail", "--deny", "-n", "100", "--log", log]).await;
     assert_eq!(tail.code, 0);
-    assert!(tail.out.lines().count() == 2 && tail.out.contains(&deny), "{}", tail.out);
+    assert!(tail.out.lines().count() == 3 && tail.out.contains(&deny), "{}", tail.out);
     assert!(!tail.out.contains(&allow), "{}", tail.out);
     let tail = world.ran(&["tail", "-n", "1", "--log", log, "--format", "json"]).await;
     assert_eq!(serde_json::from_str::<Value>(&tail.out).unwrap()["id"], *deny);
@@ -114,7 +117,7 @@ async fn status_of_a_sidecar_that_is_not_ready_ends_with_1() {
     let mut world = World::new();
     world.api = None;
     let process = world.spawn();
-    super::world::until("the admin socket", async || process.status().await.is_some()).await;
+    until("the admin socket", async || process.status().await.is_some()).await;
     let admin = process.socket();
     let line = ["status", "--admin", admin.to_str().unwrap()];
     world.check(&line, 1, "identity not_ready: no SVID yet").await;
