@@ -5,6 +5,7 @@
 //! permit comes from `decide`, the receipt from the log, and forwarding demands both.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use ::http::header::HeaderValue;
 use ::http::{Request, Response};
@@ -49,6 +50,8 @@ pub struct Gate {
     pub log: Log,
     pub clock: Clock,
     pub metrics: Metrics,
+    /// Connections that are being served.
+    pub open: AtomicUsize,
 }
 
 /// The routes of a listener with the metrics that are counted by them.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::http::header::HeaderValue;
@@ -153,6 +154,8 @@ async fn handshake(
 ) -> Option<Proven> {
     let limit = serving.settings.limits.handshake_timeout;
     let shaking = async {
+        // A peer that says nothing must not hold a place that another could use.
+        stream.readable().await.ok()?;
         let _place = handshakes.acquire().await.ok()?;
         let Some(tls) = serving.tls.load_full() else {
             let text = "there is no valid SVID of our own";
@@ -220,8 +223,10 @@ async fn converse(
     };
     let open = serving.gate.metrics.connections(ConnectionState::Serving);
     open.inc();
+    serving.gate.open.fetch_add(1, Ordering::Relaxed);
     if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
     }
+    serving.gate.open.fetch_sub(1, Ordering::Relaxed);
     open.dec();
 }

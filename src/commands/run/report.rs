@@ -164,7 +164,7 @@ impl Live {
             name: gate.listener.to_string(),
             address: address.to_string(),
             mode: if gate.mode == Enforcement::Shadow { "shadow" } else { "enforce" }.to_owned(),
-            connections: self.registry.open() as u64,
+            connections: gate.open.load(Ordering::Relaxed) as u64,
         };
         self.gates.iter().zip(&self.addresses).map(status).collect()
     }

@@ -251,6 +251,7 @@ fn gates(
             log: log.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            open: AtomicUsize::new(0),
         }))
     };
     config.listeners.iter().map(gate).collect()
