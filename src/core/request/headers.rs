@@ -14,8 +14,9 @@ pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-
 
 /// What is removed wherever it comes from. The first [`HOP_BY_HOP`] are hop-by-hop (RFC 9110 §7.6.1),
 /// whether `Connection` lists them or not; `expect` is met by us, after the decision. The others are
-/// identity and forwarding headers that only a sidecar may set (invariant 5).
-const REMOVED: [HeaderName; 15] = [
+/// identity and forwarding headers that only a sidecar may set (invariant 5). A static, so that no
+/// look-up builds the list first.
+static REMOVED: [HeaderName; 15] = [
     CONNECTION,
     UPGRADE,
     TE,
@@ -35,7 +36,7 @@ const REMOVED: [HeaderName; 15] = [
 const HOP_BY_HOP: usize = 10;
 
 /// Two of these would be read differently by two servers.
-const SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH];
+static SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH];
 
 /// Whether only we may set a header: framing, hop-by-hop, identity and decision.
 #[must_use]
