@@ -14,6 +14,8 @@ use super::ReplyBody;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static HOP_BY_HOP: [HeaderName; 5] =
+    [CONNECTION, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION];
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
@@ -154,8 +156,11 @@ pub(super) fn change_request(mut head: Head, effects: &Effects) -> Head {
 
 /// Makes an upstream's response ours to send: its hop-by-hop headers and its claims to ours go.
 pub(super) fn change_response(headers: &mut HeaderMap, id: HeaderValue, effects: &Effects) {
-    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION] {
-        headers.remove(name);
+    // Most responses have none, and each removal would hash its name.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
     for (name, value) in &effects.response_headers_to_add {
         add(headers, name, value);
