@@ -25,3 +25,6 @@ pub mod dev;
 
 // What a person can run: the only place that wires stages together.
 pub mod commands;
+
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;

@@ -42,7 +42,6 @@ where
         .await;
 }
 
-#[expect(clippy::unused_async, reason = "a service of hyper's is asynchronous")]
 async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::new(Bytes::from_static(&BODY)));
     let kind = HeaderValue::from_static("application/octet-stream");

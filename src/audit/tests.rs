@@ -61,7 +61,7 @@ async fn a_restart_continues_the_numbers_and_quarantines_a_torn_line() {
 
     let log = open(dir.path(), |_| {});
     let receipt = decide(&log, "/b").await.unwrap();
-    assert_eq!(receipt.seq(), Some(5), "start, /a, stop, start, then this");
+    assert_eq!(receipt.seq(), Some(6), "start, /a, stop, start, recovered, then this");
     log.close().await;
     let records = records(dir.path());
     assert_eq!(events(&records), ["start", "stop", "start", "recovered", "stop"]);

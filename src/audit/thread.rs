@@ -72,17 +72,21 @@ impl Inner {
         self.wake.notify_one();
     }
 
-    /// Writes the first record, before anyone else can.
+    /// Writes the first record, before anyone else can, and what the start found and changed: a kill
+    /// within the first second may not hide it.
     pub(super) fn begin(&self) -> Result<(), NotAccepted> {
         let settings = &self.settings;
+        let mut scratch = Scratch::default();
         let started = self.record(
-            &mut Scratch::default(),
+            &mut scratch,
             &Event::LogStarted {
                 durability: settings.durability.as_str(),
                 on_failure: settings.on_failure.as_str(),
                 end_records: settings.end_records,
             },
         );
+        let notices = std::mem::take(&mut lock(&self.appender).notices);
+        self.record_notices(&mut scratch, notices);
         // At `queued` it is still in the queue: whether it can be written must be known now.
         self.drain();
         let failing = lock(&self.health).failing.take();

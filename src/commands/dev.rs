@@ -22,34 +22,44 @@ pub(super) enum Command {
     WorkloadApi(WorkloadApiArgs),
 }
 
-/// Serve the SPIFFE Workload API from an embedded trust domain.
+/// Serve the SPIFFE Workload API from an embedded trust domain
 ///
 /// It makes a CA in memory, issues SVIDs by Unix user and prints the line that points other
 /// processes to it. It runs until SIGINT or SIGTERM.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct WorkloadApiArgs {
-    /// Needed: this is not for production.
+    /// Needed: this is not for production
     #[arg(long)]
     insecure_dev: bool,
-    /// The name of the trust domain; it must end in `.dev`, `.test` or `.localhost`.
+    /// The name of the trust domain; it must end in `.dev`, `.test` or `.localhost`
     #[arg(long, value_name = "NAME", value_parser = TrustDomain::parse)]
     trust_domain: TrustDomain,
-    /// Where to listen: an absolute path or `unix:///path`.
+    /// Where to listen: an absolute path or `unix:///path`
     #[arg(long, value_name = "PATH", value_parser = endpoint_path)]
     socket: PathBuf,
-    /// How long an SVID holds, such as `30s` or `1h`; it is replaced at half of it.
+    /// How long an SVID holds, such as `30s` or `1h`; it is replaced at half of it
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     ttl: Option<Duration>,
-    /// Give a Unix user an identity: `spiffe://demo.test/web=uid:1000[,hint:NAME]`; may be repeated.
+    /// Give a Unix user an identity: `spiffe://demo.test/web=uid:1000[,hint:NAME]`; may be repeated
     #[arg(long = "entry", value_name = "ENTRY")]
     entries: Vec<Entry>,
-    /// Give everybody who can open the socket an identity; may be repeated.
+    /// Give everybody who can open the socket an identity; may be repeated
     #[arg(long = "any", value_name = "SPIFFE-ID", value_parser = SpiffeId::parse)]
     any: Vec<SpiffeId>,
-    /// Let every user of this machine open the socket (0666), not only this one (0600).
+    /// Let every user of this machine open the socket (0666), not only this one (0600)
     #[arg(long)]
     all_users: bool,
 }
+
+const AFTER_HELP: &str = "\
+Exit code: 0 ended by a signal, 2 it cannot serve
+
+Examples:
+  portreeve dev workload-api --insecure-dev --trust-domain demo.test \\
+    --socket /tmp/api.sock --any spiffe://demo.test/ns/shop/sa/web
+  portreeve dev workload-api --insecure-dev --trust-domain demo.test \\
+    --socket /tmp/api.sock --entry spiffe://demo.test/web=uid:1000,hint:web --ttl 5m";
 
 pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {

@@ -2,38 +2,71 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context as _;
 use portreeve_core::record::{DecisionId, printable};
 use serde_json::Value;
 
+use super::log_dir::LogArgs;
 use super::{Exit, Format};
 use crate::audit;
 
-/// Say why a request was decided as it was.
+/// Say why a request was decided as it was
+///
+/// Shows the record of one decision: what was decided and by which policy at which line, who asked
+/// for what, and the policy revision in force. Every response carries its decision's id, in the
+/// header x-portreeve-decision-id; without an id, the last request that was not allowed is
+/// explained.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The decision's id, as `x-portreeve-decision-id` carries it.
-    id: String,
-    /// The directory of the decision log.
-    #[arg(long, env = "PORTREEVE_LOG", value_name = "DIR")]
-    log: PathBuf,
+    /// The decision's id [default: the last decision that is no allow]
+    id: Option<String>,
+    #[command(flatten)]
+    log: LogArgs,
+    /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
 }
 
+const AFTER_HELP: &str = "\
+Exit code: 0 explained, 1 the log has no such decision, 2 the log cannot be read
+
+Examples:
+  portreeve explain -c portreeve.yaml
+  portreeve explain -c portreeve.yaml 01a3185c-5000-7101-8101-010101010101
+  portreeve explain --log /var/lib/portreeve/log --format json | jq .decision";
+
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let Args { id, log, format } = args;
-    let id = DecisionId::parse(&id)?;
-    let records = audit::find(&log, &id)?;
+    let id = id.map(|text| DecisionId::parse(&text)).transpose()?;
+    let dir = log.dir()?;
+    let (records, wanted) = match id {
+        Some(id) => (audit::find(&dir, &id)?, format!("record of `{id}`")),
+        None => (last_not_allowed(&dir)?, "decision that is no allow".to_owned()),
+    };
     if records.is_empty() {
-        let _ = writeln!(io::stderr(), "no record of `{id}` in `{}`", log.display());
+        let _ = writeln!(io::stderr(), "no {wanted} in `{}`", dir.display());
         return Ok(Exit::No);
     }
     let mut out = io::stdout().lock();
     write_records(&mut out, &records, format).context("failed to write to standard output")?;
     Ok(Exit::Good)
+}
+
+fn last_not_allowed(dir: &Path) -> anyhow::Result<Vec<Value>> {
+    let id_of = |line: &[u8]| {
+        let record = serde_json::from_slice::<Value>(line).ok()?;
+        let outcome = record.pointer("/decision/outcome")?.as_str()?;
+        let id = record.get("id")?.as_str()?.to_owned();
+        (outcome != "allow").then_some(id)
+    };
+    let (lines, _) = audit::last(dir, 1, |line| id_of(line).is_some())?;
+    match lines.iter().find_map(|line| id_of(line)) {
+        Some(id) => Ok(audit::find(dir, &DecisionId::parse(&id)?)?),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn write_records(out: &mut impl Write, records: &[Value], format: Format) -> io::Result<()> {
@@ -56,7 +89,8 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
         _ => "",
     };
     writeln!(out, "{}: {}{ground}", at("/decision/outcome"), at("/decision/reason"))?;
-    row(out, "time", &format!("{} (record {})", at("/time"), at("/seq")))?;
+    row(out, "decision", &format!("{} (record {})", at("/id"), at("/seq")))?;
+    row(out, "time", &at("/time"))?;
     let from = format!("{}:{}", at("/source/address/ip"), at("/source/address/port"));
     row(out, "source", &format!("{} from {from}", at("/source/spiffe_id")))?;
     if !record.pointer("/source/certificate").is_none_or(Value::is_null) {
@@ -68,10 +102,15 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     row(out, "request", &request_line(record))?;
     row(out, "route", &format!("{} ({})", at("/request/route"), at("/request/direction")))?;
     let headers = record.pointer("/request/headers").and_then(Value::as_object);
+    let mut label = "headers";
     for (name, values) in headers.into_iter().flatten() {
         for value in values.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            row(out, "", &format!("{}: {}", printable(name), printable(value)))?;
+            row(out, label, &format!("{}: {}", printable(name), printable(value)))?;
+            label = "";
         }
+    }
+    if at("/decision/reason") == "not_allowed" {
+        row(out, "decided by", "no policy allows it, and none forbids it")?;
     }
     for policy in list(record, "/decision/policies") {
         row(out, "decided by", &format!("{}  `{}`", place(policy), text(policy, "/id")))?;
@@ -170,13 +209,14 @@ mod tests {
         write_records(&mut out, &records, Format::Pretty).unwrap();
         expect![[r#"
             deny: forbidden
-              time        2027-01-15T08:00:00.012345Z (record 42)
+              decision    01a3185c-5000-7101-8101-010101010101 (record 42)
+              time        2027-01-15T08:00:00.012345Z
               source      spiffe://td/web from 10.0.0.1:4711
                           certificate 0a, valid until 2027-01-15T09:00:00.000000Z
               destination orders (spiffe://td/orders)
               request     GET https://orders/a\u{1b}[2J\u{202e}b?id=***&id=***
               route       default (inbound)
-                          accept: */*
+              headers     accept: */*
               decided by  orders.cedar:7  `no-web`
               policy      https://git.example/p.git main at commit 4f1c
                           sha256:ab, no signer
@@ -186,14 +226,36 @@ mod tests {
         .assert_eq(&String::from_utf8(out).unwrap());
     }
 
+    const ID: &str = "01a3185c-5000-7101-8101-010101010101";
+
+    fn run_with(id: Option<&str>, dir: &Path) -> anyhow::Result<Exit> {
+        let id = id.map(str::to_owned);
+        run(Args { id, log: LogArgs::of(dir), format: Format::Pretty })
+    }
+
     #[test]
     fn an_id_that_is_not_there_is_no_and_one_that_is_none_could_not_run() {
         let dir = tempfile::tempdir().unwrap();
-        let run_with = |id: &str| {
-            let (id, log) = (id.to_owned(), dir.path().to_owned());
-            run(Args { id, log, format: Format::Pretty })
+        assert_eq!(run_with(Some(ID), dir.path()).unwrap(), Exit::No);
+        assert_eq!(run_with(None, dir.path()).unwrap(), Exit::No);
+        assert!(run_with(Some("x"), dir.path()).is_err());
+    }
+
+    #[test]
+    fn without_an_id_the_last_decision_that_is_no_allow_is_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("decisions-20261121T100000Z-00000000000000000001.ndjson");
+        let line = |id: &str, outcome: &str| {
+            format!("{{\"id\":\"{id}\",\"decision\":{{\"outcome\":\"{outcome}\"}}}}\n")
         };
-        assert_eq!(run_with("01a3185c-5000-7101-8101-010101010101").unwrap(), Exit::No);
-        assert!(run_with("x").is_err());
+        let other = ID.replace("01a3", "01a4");
+        let allowed = line(&ID.replace("01a3", "01a5"), "allow");
+        std::fs::write(&file, allowed.clone()).unwrap();
+        assert_eq!(last_not_allowed(dir.path()).unwrap(), Vec::<Value>::new());
+        let lines = [line(ID, "deny"), line(&other, "error"), allowed].concat();
+        std::fs::write(&file, lines).unwrap();
+        let found = last_not_allowed(dir.path()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["id"], other);
     }
 }

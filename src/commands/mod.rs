@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 mod call;
@@ -15,8 +16,10 @@ mod demo;
 mod dev;
 mod explain;
 mod loader;
+mod log_dir;
 mod policy;
 pub mod run;
+mod shipped;
 mod status;
 mod tail;
 mod version;
@@ -92,6 +95,11 @@ pub fn main() -> ExitCode {
         Exit::No => ExitCode::from(1),
         Exit::CouldNotRun => ExitCode::from(2),
     }
+}
+
+/// `--socket`, or the variable that clap reads for it.
+fn workload_api_address(given: Option<&str>) -> anyhow::Result<&str> {
+    given.context("no Workload API is named: set SPIFFE_ENDPOINT_SOCKET or give --socket")
 }
 
 fn dispatch(command: Command) -> anyhow::Result<Exit> {

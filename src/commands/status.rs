@@ -10,22 +10,35 @@ use super::{Exit, Format};
 use crate::admin::{self, PartState, Status};
 use crate::config;
 
-/// Say how a running sidecar is.
+/// Say how a running sidecar is
+///
+/// Asks its admin socket: whether it is ready and what is missing, its identity and for how long,
+/// the policy commit that decides and when its source was last read, the log, the listeners.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     admin: AdminArgs,
+    /// How it is printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
 }
 
+const AFTER_HELP: &str = "\
+The sidecar is found by --admin or PORTREEVE_ADMIN, then by --config, then in /var/lib/portreeve.
+Exit code: 0 ready, 1 not ready, 2 no sidecar answers
+
+Examples:
+  portreeve status -c portreeve.yaml
+  portreeve status --format json | jq .policy.commit";
+
 /// How a command finds the running sidecar.
 #[derive(Debug, clap::Args)]
 pub(super) struct AdminArgs {
-    /// The admin socket of the sidecar.
+    /// The admin socket of the sidecar
     #[arg(long, value_name = "SOCKET", env = "PORTREEVE_ADMIN")]
     admin: Option<PathBuf>,
-    /// The sidecar's configuration file, which names the socket.
+    /// The sidecar's configuration file, which names the socket
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -44,10 +57,22 @@ impl AdminArgs {
     }
 }
 
+impl AdminArgs {
+    fn names_one(&self) -> bool {
+        self.admin.is_some() || self.config.is_some()
+    }
+}
+
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let socket = args.admin.socket()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(admin::client::get(&socket, "/status"))?;
+    let answer = runtime.block_on(admin::client::get(&socket, "/status"));
+    let answer = match args.admin.names_one() {
+        true => answer?,
+        false => answer.context(
+            "no sidecar is named by -c FILE or --admin SOCKET, and none is in the default place",
+        )?,
+    };
     let status: Status = serde_json::from_value(answer.clone())
         .context("the sidecar is of another version: its status has another form")?;
     let mut out = std::io::stdout().lock();
@@ -99,7 +124,7 @@ fn in_words(status: &Status) -> String {
     }
     let log = &status.log;
     let (next, queued, lost) = (log.sequence, log.queue_length, log.lost);
-    let numbers = format!("{next} next, {queued} queued, {lost} lost");
+    let numbers = format!("next record {next}, {queued} queued, {lost} lost");
     line("log", format!("{}, {}; {numbers}", log.target, log.durability));
     if let Some(error) = &log.last_error {
         line("  error", error.clone());
@@ -180,7 +205,7 @@ mod tests {
             identity   spiffe://td/orders, 47m 2s left
               trusts   td
             policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
-            log        /log, written; 7 next, 0 queued, 0 lost
+            log        /log, written; next record 7, 0 queued, 0 lost
         "#]],
         );
     }
@@ -199,7 +224,7 @@ mod tests {
               part     identity not_ready: no SVID yet (identity.unavailable)
             identity   none yet
             policy     none yet
-            log        /log, written; 7 next, 0 queued, 0 lost
+            log        /log, written; next record 7, 0 queued, 0 lost
         "#]],
         );
     }

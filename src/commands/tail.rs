@@ -2,39 +2,51 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::explain::{list, place, request_line, text};
+use super::log_dir::LogArgs;
 use super::{Exit, Format};
 use crate::audit;
 
 const POLL: Duration = Duration::from_millis(200);
 
-/// Follow the decision log.
+/// Show the end of the decision log, and follow it
+///
+/// A line is a record: time, outcome, who asked, for what, the reason, the policies that decided by
+/// file and line, and the decision's id, which `portreeve explain` takes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Go on with what comes, until interrupted.
+    /// Go on with what comes, until interrupted
     #[arg(short, long)]
     follow: bool,
-    /// Only what was not allowed.
+    /// Only what was not allowed
     #[arg(long)]
     deny: bool,
-    /// How many of the last lines to begin with.
+    /// How many of the last lines to begin with
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
     lines: usize,
-    /// The directory of the decision log.
-    #[arg(long, env = "PORTREEVE_LOG", value_name = "DIR")]
-    log: PathBuf,
+    #[command(flatten)]
+    log: LogArgs,
+    /// How records are printed
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
 }
 
+const AFTER_HELP: &str = "\
+Exit code: 0 shown, 2 the log cannot be read
+
+Examples:
+  portreeve tail -c portreeve.yaml
+  portreeve tail -c portreeve.yaml --follow --deny
+  portreeve tail -c portreeve.yaml -n 100 --format json | jq .request.path";
+
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let view = View { deny: args.deny, format: args.format, colour: shows_colour() };
-    let (lines, mut follow) = audit::last(&args.log, args.lines, |line| view.shows(line))?;
+    let (lines, mut follow) = audit::last(&args.log.dir()?, args.lines, |line| view.shows(line))?;
     let mut out = io::stdout().lock();
     if !view.write(&mut out, &lines)? || !args.follow {
         return Ok(Exit::Good);
@@ -124,7 +136,7 @@ impl View {
                 let (source, count) = (at("/refused/source"), at("/refused/count"));
                 format!("{time} {refused} {source} {} ({count}) {id}", at("/refused/reason"))
             }
-            _ => format!("{time} {} {} {id}", at("/kind"), at("/event")),
+            _ => format!("{time} {} {}{}", at("/kind"), at("/event"), about(record)),
         }
     }
 
@@ -142,18 +154,26 @@ impl View {
     }
 }
 
+/// What an event is about: the commit, the identity, the cause.
+fn about(record: &Value) -> String {
+    let fields = ["/policy/repository", "/policy/commit", "/spiffe_id", "/reason", "/cause"];
+    let told = fields.map(|field| text(record, field)).into_iter().filter(|value| value != "-");
+    told.fold(String::new(), |line, value| line + " " + &value)
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
 
-    const LINES: [&str; 5] = [
+    const LINES: [&str; 6] = [
         r#"{"kind":"decision","id":"a","time":"T1","source":{"spiffe_id":"spiffe://td/web"},"request":{"method":"GET","scheme":"https","host":"orders","path":"/a","query":{}},"decision":{"outcome":"allow","ground":"allowed","reason":"allowed","policies":[{"id":"p","file":"a.rego","line":3}]}}"#,
         r#"{"kind":"decision","id":"b","time":"T2","source":{"spiffe_id":null},"request":{"method":"GET","scheme":"https","host":"orders","path":"/\u001b[31m","query":{"k":["***"]}},"decision":{"outcome":"deny","ground":"shadow","reason":"not_allowed","policies":[]}}"#,
         r#"{"kind":"end","id":"a","time":"T3","of":1}"#,
         r#"{"kind":"refused","id":"c","time":"T4","refused":{"source":"10.0.0.0/24","reason":"tls.no_certificate","count":3}}"#,
         r#"{"kind":"log","id":"d","time":"T5","event":"stop"}"#,
+        r#"{"kind":"policy","id":"e","time":"T6","event":"rejected","policy":{"repository":"/p","commit":"4f1c"},"cause":"no \u001b"}"#,
     ];
 
     #[track_caller]
@@ -174,7 +194,8 @@ mod tests {
             T1 allow spiffe://td/web GET https://orders/a allowed a.rego:3 a
             T2 deny  (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 refused 10.0.0.0/24 tls.no_certificate (3) c
-            T5 log stop d
+            T5 log stop
+            T6 policy rejected /p 4f1c no \u{1b}
         "#]],
         );
     }

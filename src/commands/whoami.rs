@@ -10,23 +10,36 @@ use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Exit, Format};
+use super::{Exit, Format, workload_api_address};
 use crate::identity::{Failure, Svid, endpoint_path, update, workload_api};
 
-/// Print the identities and bundles that the Workload API gives this process.
+/// Print the identities and bundles that the Workload API gives this process
 ///
-/// Exit code: 0 at least one SVID, 1 no identity is issued, 2 the API cannot be reached or used.
+/// For each SVID its SPIFFE ID, its hint, how long it holds and its chain; then the trust domains
+/// whose callers are trusted. The hint or the ID is what `portreeve call --pick` and
+/// `identity.pick` in the configuration take. No key is printed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The Workload API's socket: `unix:///path/to/api.sock` or an absolute path.
+    /// The Workload API's socket: `unix:///path/to/api.sock` or an absolute path
     #[arg(long, env = "SPIFFE_ENDPOINT_SOCKET", value_name = "ADDRESS")]
-    socket: String,
-    /// How many seconds to wait for the answer.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    socket: Option<String>,
+    /// How many seconds to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+    /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
 }
+
+const AFTER_HELP: &str = "\
+Exit code: 0 at least one SVID, 1 no identity is issued, 2 the API cannot be reached or used
+
+Examples:
+  portreeve whoami
+  portreeve whoami --socket unix:///run/spire/agent/public/api.sock
+  portreeve whoami --format json | jq -r '.svids[].spiffe_id'";
 
 /// What is printed; as JSON, with these names.
 #[derive(Serialize)]
@@ -56,7 +69,7 @@ struct CertificateReport {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let Args { socket, timeout, format } = args;
-    let socket = endpoint_path(&socket)?;
+    let socket = endpoint_path(workload_api_address(socket.as_deref())?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -11,9 +11,9 @@ use portreeve_core::request::{Enforcement, Head, Scheme};
 use super::check::Check;
 use super::errors::quoted;
 use super::place::At;
+use super::raw;
 use super::scalars::Name;
 use super::shape::nearest;
-use super::{path_template, raw};
 use crate::{forward, listen};
 
 /// The route that exists without being written.
@@ -152,9 +152,9 @@ fn routes(
             check_host(check, &at.key("hosts").index(index), host);
         }
         if let Some(path) = &raw.path
-            && let Err(message) = path_template::check(path)
+            && let Err(error) = forward::PathTemplate::parse(path)
         {
-            check.refuse(&at.key("path"), message);
+            check.refuse(&at.key("path"), error.to_string());
         }
         let methods = raw.methods.iter().enumerate().filter_map(|(index, method)| {
             read_method(check, &at.key("methods").index(index), method)

@@ -23,7 +23,6 @@ mod planned;
 mod check;
 mod settings;
 mod listeners;
-mod path_template;
 mod policy;
 mod errors;
 mod reference;

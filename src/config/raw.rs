@@ -137,7 +137,7 @@ pub(super) struct Route {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub hosts: Vec<String>,
-    /// A template: `/orders/{id}` matches one segment, `/files/{rest...}` one or more at the end.
+    /// A template: `/orders/{id}` matches one segment, `/files/{rest...}` any number at the end, also none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = 1024))]
     pub path: Option<String>,

@@ -13,5 +13,7 @@ pub mod spiffe;
 pub mod request;
 pub mod policy;
 pub mod record;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 
 pub use timestamp::Timestamp;

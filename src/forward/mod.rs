@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::body::Body as _;
 use portreeve_core::policy::Permit;
 use portreeve_core::request::{DECISION_ID_HEADER, Head};
 
@@ -82,18 +83,42 @@ pub async fn forward(
     body: RequestBody,
 ) -> Result<Forwarded, ForwardError> {
     let Permit { .. } = permit;
-    let asked_upgrade = head.upgrade.is_some();
+    let asked = head.upgrade.clone();
     let protocol = upstream.settings().protocol;
     let request = upstream_request(receipt, protocol, head, caller, body).ok_or_else(|| {
         ForwardError::NotExpressible { upstream: Arc::clone(&upstream.settings().name) }
     })?;
     let forwarded = upstream.send(request).await?;
-    let switches = forwarded.response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
-    if switches && !asked_upgrade {
+    if switches_unasked(&forwarded.response, asked.as_deref()) {
         let upstream = Arc::clone(&upstream.settings().name);
         return Err(ForwardError::UnaskedUpgrade { upstream });
     }
+    if !has_one_framing(forwarded.response.headers()) {
+        let upstream = Arc::clone(&upstream.settings().name);
+        return Err(ForwardError::Framing { upstream });
+    }
     Ok(forwarded)
+}
+
+/// Whether an upstream switches although nobody asked, or to another protocol than was decided on.
+fn switches_unasked<B>(response: &http::Response<B>, asked: Option<&str>) -> bool {
+    let to = response.headers().get(UPGRADE).map(HeaderValue::as_bytes);
+    let is_asked = |asked: &str| to.is_some_and(|to| to.eq_ignore_ascii_case(asked.as_bytes()));
+    response.status() == http::StatusCode::SWITCHING_PROTOCOLS && !asked.is_some_and(is_asked)
+}
+
+/// Whether a response has one length at most, and no coding but the one that is undone here: the
+/// caller's parser could take the other length, and the rest for the next response.
+fn has_one_framing(headers: &http::HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+            is_chunked && !headers.contains_key(CONTENT_LENGTH)
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 /// The head as it was decided, in the upstream's protocol, with our own headers set once; `None`
@@ -114,6 +139,11 @@ fn upstream_request(
     match protocol {
         UpstreamProtocol::H1 => {
             headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
+            // Said for it, because hyper drops the body of a GET whose length it does not know.
+            if body.size_hint().exact().is_none() {
+                headers.remove(CONTENT_LENGTH);
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
             if let Some(upgrade) = upgrade {
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_str(&upgrade).ok()?);

@@ -1,5 +1,11 @@
 //! Path templates of routes: `/orders/{id}`, `/static/{rest...}`.
 
+use http::Request;
+use portreeve_core::request::{Head, Refusal, Scheme};
+
+/// A route with more segments than this is generated, not written.
+const MAX_SEGMENTS: usize = 64;
+
 /// A parsed template; segments are compared byte for byte with the canonical path's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
@@ -16,54 +22,90 @@ enum Segment {
 }
 
 /// Why a text is no template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    #[error("a path template begins with `/`")]
-    NoSlash,
-    #[error("a path template has no empty, `.` or `..` segment")]
-    Segment,
-    #[error("`{{name...}}` stands only at the end of a path template")]
-    Tail,
-    #[error("a variable is a whole segment such as `{{id}}`")]
-    Variable,
+    #[error("`{0}` does not start with `/`")]
+    NoSlash(String),
+    #[error("holds a query or a fragment; only the path is matched")]
+    Query,
+    #[error("has more than {MAX_SEGMENTS} segments")]
+    TooLong,
+    #[error("the segment `{0}` must be a literal or one whole parameter `{{name}}`")]
+    NotWhole(String),
+    #[error("`{0}` may only be the last segment")]
+    TailNotLast(String),
+    #[error("the parameter `{0}` must be a name of a-z, 0-9 and `_`")]
+    Name(String),
+    #[error("the parameter `{0}` stands twice")]
+    Twice(String),
+    #[error("`{0}` is not a path")]
+    NotAPath(String),
+    #[error("no request has this path: {0}")]
+    NeverRequested(Refusal),
+    #[error("is not canonical; write `{0}`")]
+    NotCanonical(String),
+}
+
+/// One segment of a template as it is written.
+enum Part<'a> {
+    Literal(&'a str),
+    Parameter(&'a str),
+    Tail(&'a str),
 }
 
 impl PathTemplate {
     /// Reads a template.
     ///
     /// # Errors
-    /// The text does not begin with `/`, or a segment is neither a literal nor a variable.
+    /// The text is no template, or one that no canonical path could match.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let rest = text.strip_prefix('/').ok_or(TemplateError::NoSlash)?;
+        let rest = text.strip_prefix('/').ok_or_else(|| TemplateError::NoSlash(shown(text)))?;
+        if text.contains(['?', '#']) {
+            return Err(TemplateError::Query);
+        }
         let mut template = Self { segments: Vec::new(), tail: false };
-        if rest.is_empty() {
-            return Ok(template);
-        }
-        for part in rest.split('/') {
-            if template.tail {
-                return Err(TemplateError::Tail);
+        let mut names: Vec<&str> = Vec::new();
+        let mut literal = String::new();
+        let mut parts = rest.split('/').take(MAX_SEGMENTS + 1).peekable();
+        while let Some(part) = parts.next() {
+            if template.segments.len() >= MAX_SEGMENTS {
+                return Err(TemplateError::TooLong);
             }
-            let variable = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-            match variable.map(|name| name.strip_suffix("...").ok_or(name)) {
-                Some(Ok(name) | Err(name)) if !is_name(name) => {
-                    return Err(TemplateError::Variable);
+            let (name, stand_in) = match Part::read(part)? {
+                Part::Literal(text) => {
+                    template.segments.push(Segment::Literal(text.into()));
+                    (None, text)
                 }
-                Some(Ok(_)) => template.tail = true,
-                Some(Err(_)) => template.segments.push(Segment::Any),
-                None if part.contains(['{', '}']) => return Err(TemplateError::Variable),
-                None if matches!(part, "" | "." | "..") => return Err(TemplateError::Segment),
-                None => template.segments.push(Segment::Literal(part.into())),
+                Part::Parameter(name) => {
+                    template.segments.push(Segment::Any);
+                    (Some(name), "x")
+                }
+                Part::Tail(_) if parts.peek().is_some() => {
+                    return Err(TemplateError::TailNotLast(shown(part)));
+                }
+                Part::Tail(name) => {
+                    template.tail = true;
+                    (Some(name), "x")
+                }
+            };
+            literal.push('/');
+            literal.push_str(stand_in);
+            if let Some(name) = name {
+                if names.contains(&name) {
+                    return Err(TemplateError::Twice(shown(name)));
+                }
+                names.push(name);
             }
         }
+        check_canonical(&literal)?;
         Ok(template)
     }
 
     /// Whether a canonical path matches. `/orders/` is a path of its own: its last segment is empty,
-    /// which only `{rest...}` takes.
+    /// which only a template that ends in `/` too, or `{rest...}`, takes.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let mut parts = path.split('/').filter(|_| !path.is_empty());
+        let mut parts = path.strip_prefix('/').unwrap_or(path).split('/');
         for segment in &self.segments {
             let matches = match (segment, parts.next()) {
                 (Segment::Literal(literal), Some(part)) => **literal == *part,
@@ -78,8 +120,41 @@ impl PathTemplate {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+impl<'a> Part<'a> {
+    fn read(segment: &'a str) -> Result<Self, TemplateError> {
+        if !segment.contains(['{', '}', '*']) {
+            return Ok(Self::Literal(segment));
+        }
+        let inner = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+            .ok_or_else(|| TemplateError::NotWhole(shown(segment)))?;
+        let (name, is_tail) = match inner.strip_suffix("...") {
+            Some(name) => (name, true),
+            None => (inner, false),
+        };
+        let mut bytes = name.bytes();
+        let starts_well = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+        if !starts_well || !bytes.all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
+            return Err(TemplateError::Name(shown(name)));
+        }
+        Ok(if is_tail { Self::Tail(name) } else { Self::Parameter(name) })
+    }
+}
+
+/// Requests are matched in canonical form, so a literal in another form would never match.
+fn check_canonical(path: &str) -> Result<(), TemplateError> {
+    let request = Request::builder().uri(path).header("host", "localhost").body(());
+    let request = request.map_err(|_| TemplateError::NotAPath(shown(path)))?;
+    match Head::canonical(request.into_parts().0, Scheme::Https) {
+        Ok(head) if head.target.as_str() == path => Ok(()),
+        Ok(head) => Err(TemplateError::NotCanonical(shown(head.target.as_str()))),
+        Err(refusal) => Err(TemplateError::NeverRequested(refusal)),
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.escape_debug().to_string()
 }
 
 #[cfg(test)]
@@ -97,28 +172,44 @@ mod tests {
         }
     }
 
-    #[test]
-    fn literals_variables_and_tails() {
-        check("/", &["/"], &["/a"]);
-        check("/orders", &["/orders"], &["/orders/", "/orders/1", "/Orders", "/"]);
-        check("/orders/{id}", &["/orders/1"], &["/orders", "/orders/", "/orders/1/", "/x/1"]);
-        check("/o/{rest...}", &["/o", "/o/", "/o/1", "/o/1/2"], &["/", "/ox"]);
-        check("/{rest...}", &["/", "/a", "/a/b/"], &[]);
-        check("/a/{b}/c", &["/a/x/c"], &["/a/x", "/a//c"]);
+    #[track_caller]
+    fn check_refused(template: &str, expected: &str) {
+        let error = PathTemplate::parse(template).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{template}");
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
-        for (text, error) in [
-            ("orders", TemplateError::NoSlash),
-            ("/a//b", TemplateError::Segment),
-            ("/a/../b", TemplateError::Segment),
-            ("/{rest...}/b", TemplateError::Tail),
-            ("/a{id}", TemplateError::Variable),
-            ("/{}", TemplateError::Variable),
-            ("/{a-b}", TemplateError::Variable),
-        ] {
-            assert_eq!(PathTemplate::parse(text), Err(error), "{text}");
-        }
+    fn literals_parameters_and_tails() {
+        check("/", &["/"], &["/a"]);
+        check("/orders", &["/orders"], &["/orders/", "/orders/1", "/Orders", "/"]);
+        check("/orders/", &["/orders/"], &["/orders", "/orders/1"]);
+        check("/orders/{id}", &["/orders/1"], &["/orders", "/orders/", "/orders/1/", "/x/1"]);
+        check("/o/{rest...}", &["/o", "/o/", "/o/1", "/o/1/2"], &["/", "/ox"]);
+        check("/{rest...}", &["/", "/a", "/a/b/"], &[]);
+        check("/a/{b}/c/{d_2}", &["/a/x/c/y"], &["/a/x", "/a//c/y"]);
+    }
+
+    #[test]
+    fn what_could_never_match_is_refused() {
+        check_refused("orders", "`orders` does not start with `/`");
+        check_refused("/a//b", "no request has this path: the path has an empty segment (`//`)");
+        check_refused("/a/../b", "no request has this path: the path has a dot segment");
+        check_refused("/%61", "is not canonical; write `/a`");
+        check_refused("/a?b=c", "holds a query or a fragment; only the path is matched");
+        check_refused(&"/a".repeat(65), "has more than 64 segments");
+        let encoded = "no request has this path: the path has an encoded slash or backslash";
+        check_refused("/a%2Fb", encoded);
+    }
+
+    #[test]
+    fn a_parameter_is_a_whole_segment_with_a_name() {
+        let whole = "must be a literal or one whole parameter `{name}`";
+        check_refused("/v{n}", &format!("the segment `v{{n}}` {whole}"));
+        check_refused("/*", &format!("the segment `*` {whole}"));
+        check_refused("/{", &format!("the segment `{{` {whole}"));
+        check_refused("/{}", "the parameter `` must be a name of a-z, 0-9 and `_`");
+        check_refused("/{Id}", "the parameter `Id` must be a name of a-z, 0-9 and `_`");
+        check_refused("/{rest...}/x", "`{rest...}` may only be the last segment");
+        check_refused("/{a}/{a}", "the parameter `a` stands twice");
     }
 }

@@ -17,6 +17,8 @@ use super::{RequestBody, UpstreamAddress, UpstreamProtocol, UpstreamSettings};
 const MAX_IDLE: usize = 256;
 /// Below the keep-alive of common servers (nginx 75 s, Node 5 s is met by the retry on a fresh one).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an idle connection may take to become ready; then the next is tried.
+const READY_WAIT: Duration = Duration::from_millis(20);
 /// HTTP/2 windows and buffers towards the upstream, set rather than inherited: hyper's defaults
 /// allow 400 KiB of send buffer a stream.
 const H2_STREAM_WINDOW: u32 = 256 << 10;
@@ -60,8 +62,12 @@ pub enum ForwardError {
     ConnectTimeout { upstream: Arc<str>, limit: Duration },
     #[error("upstream `{upstream}` gave no response")]
     NoResponse { upstream: Arc<str>, source: hyper::Error },
+    #[error("the caller's body for upstream `{upstream}` ended in an error")]
+    RequestBody { upstream: Arc<str>, source: hyper::Error },
     #[error("upstream `{upstream}` switched to a protocol that nobody asked for")]
     UnaskedUpgrade { upstream: Arc<str> },
+    #[error("upstream `{upstream}` gave a response whose length has two readings")]
+    Framing { upstream: Arc<str> },
     #[error("upstream `{upstream}` speaks a protocol that cannot carry this request")]
     NotExpressible { upstream: Arc<str> },
 }
@@ -74,7 +80,9 @@ impl ForwardError {
             Self::Connect { .. } => "upstream.connect",
             Self::ConnectTimeout { .. } => "upstream.connect_timeout",
             Self::NoResponse { .. } => "upstream.no_response",
+            Self::RequestBody { .. } => "request.body",
             Self::UnaskedUpgrade { .. } => "upstream.unasked_upgrade",
+            Self::Framing { .. } => "upstream.framing",
             Self::NotExpressible { .. } => "upstream.not_expressible",
         }
     }
@@ -159,8 +167,11 @@ impl Upstream {
             if sender.is_closed() || idle.since.elapsed() > IDLE_TIMEOUT {
                 continue;
             }
-            // The connection's task may be a moment behind the body whose end gave it back.
-            if sender.is_ready() || sender.ready().await.is_ok() {
+            // The connection's task may be a moment behind the body whose end gave it back. It is longer
+            // behind where the upstream answered and then stopped reading: a fresh one is better.
+            let is_ready = sender.is_ready()
+                || timeout(READY_WAIT, sender.ready()).await.is_ok_and(|ready| ready.is_ok());
+            if is_ready {
                 return Some(sender);
             }
         }
@@ -184,7 +195,12 @@ impl Upstream {
         &self,
         fresh: bool,
     ) -> Result<http2::SendRequest<RequestBody>, ForwardError> {
-        let mut shared = self.shared.lock().await;
+        // Whoever waits for another's attempt to connect waits no longer than for one of its own.
+        let limit = self.settings.connect_timeout;
+        let Ok(mut shared) = timeout(limit, self.shared.lock()).await else {
+            let upstream = Arc::clone(&self.settings.name);
+            return Err(ForwardError::ConnectTimeout { upstream, limit });
+        };
         if let Some(sender) = shared.as_ref().filter(|sender| !fresh && !sender.is_closed()) {
             return Ok(sender.clone());
         }
@@ -229,7 +245,12 @@ impl Upstream {
     }
 
     fn no_response(&self, source: hyper::Error) -> ForwardError {
-        ForwardError::NoResponse { upstream: Arc::clone(&self.settings.name), source }
+        let upstream = Arc::clone(&self.settings.name);
+        // The body is the caller's: of what we send, nothing else can fail by itself.
+        match source.is_user() {
+            true => ForwardError::RequestBody { upstream, source },
+            false => ForwardError::NoResponse { upstream, source },
+        }
     }
 }
 

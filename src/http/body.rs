@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use portreeve_core::request::is_reserved;
 
 use super::exchange::Exchange;
 use crate::forward::Lease;
@@ -56,6 +58,14 @@ impl UpstreamBody {
     }
 }
 
+/// A trailer may not say later what the upstream could not say in a header.
+fn remove_reserved(trailers: &mut HeaderMap) {
+    let reserved: Vec<_> = trailers.keys().filter(|name| is_reserved(name)).cloned().collect();
+    for name in reserved {
+        trailers.remove(name);
+    }
+}
+
 impl Body for ReplyBody {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -68,7 +78,12 @@ impl Body for ReplyBody {
             Kind::Fixed(bytes) => return Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Kind::Upstream(stream) => stream,
         };
-        let frame = ready!(Pin::new(&mut stream.body).poll_frame(context));
+        let mut frame = ready!(Pin::new(&mut stream.body).poll_frame(context));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            remove_reserved(trailers);
+        }
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

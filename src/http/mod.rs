@@ -5,6 +5,7 @@
 //! permit comes from `decide`, the receipt from the log, and forwarding demands both.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use ::http::header::HeaderValue;
 use ::http::{Request, Response};
@@ -16,6 +17,7 @@ use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::audit::{Log, Receipt, Refusal};
@@ -48,6 +50,8 @@ pub struct Gate {
     pub log: Log,
     pub clock: Clock,
     pub metrics: Metrics,
+    /// Connections that are being served.
+    pub open: AtomicUsize,
 }
 
 /// The routes of a listener with the metrics that are counted by them.
@@ -65,6 +69,8 @@ pub struct Connection {
     /// The caller's SPIFFE ID as the upstream is told it.
     pub caller: Option<HeaderValue>,
     pub registration: Registration,
+    /// Its place among the listener's connections, which a tunnel keeps after serving has ended.
+    pub place: OwnedSemaphorePermit,
 }
 
 /// A request that policy was asked about, with what it decided and the revision that did.
@@ -129,14 +135,16 @@ async fn exchange(
 ) -> Response<ReplyBody> {
     let (id, dialect) = (arrival.id, arrival.dialect);
     let Decided { access, upstream, decision, .. } = decided;
-    let is_notable = matches!(permit.ground(), Ground::Shadow { .. });
+    let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
+    // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
+    let effects = if is_shadow { Effects::default() } else { decision.effects };
     let (body, progress) = RequestBody::new(body);
-    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_notable);
-    let head = reply::change_request(access.head, &decision.effects);
+    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_shadow);
+    let head = reply::change_request(access.head, &effects);
     let caller = connection.caller.as_ref();
     let sent = forward::forward(permit, exchange.receipt(), &upstream, head, caller, body).await;
     match sent {
-        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &decision.effects),
+        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
         Err(error) => upstream_failed(exchange, &error, dialect, &id),
     }
 }
@@ -207,20 +215,26 @@ fn refuse(
     answer: Answer,
     reason: &'static str,
 ) -> Response<ReplyBody> {
-    let gate = &connection.gate;
-    let source = &connection.facts.source;
     let response = arrival.answer(answer, None);
-    gate.metrics.refused(reason);
-    gate.routing.load().metrics.answered(None, response.status());
-    gate.log.refused(Refusal {
-        stage: "http",
-        reason,
-        source: source.address.ip(),
-        claimed: source.spiffe_id.as_ref().map(ToString::to_string),
-        id: Some(arrival.id),
-        detail: None,
-    });
+    connection.refused(reason, Some(arrival.id), None);
+    connection.gate.routing.load().metrics.answered(None, response.status());
     response
+}
+
+impl Connection {
+    /// Counts what never became a decision.
+    fn refused(&self, reason: &'static str, id: Option<DecisionId>, detail: Option<String>) {
+        let source = &self.facts.source;
+        self.gate.metrics.refused(reason);
+        self.gate.log.refused(Refusal {
+            stage: "http",
+            reason,
+            source: source.address.ip(),
+            claimed: source.spiffe_id.as_ref().map(ToString::to_string),
+            id,
+            detail,
+        });
+    }
 }
 
 /// The answer to a request that policy did not permit.
@@ -241,6 +255,7 @@ fn upstream_failed(
     tracing::debug!(error = %chain(error), "a permitted request failed upstream");
     let answer = match error {
         ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
+        ForwardError::RequestBody { .. } => Answer::BadRequest,
         _ => Answer::BadGateway,
     };
     reply::answer(answer, dialect, id, None)

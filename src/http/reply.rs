@@ -2,20 +2,25 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Version, response};
 use portreeve_core::policy::Effects;
 use portreeve_core::record::DecisionId;
-use portreeve_core::request::{DECISION_ID_HEADER, Head};
+use portreeve_core::request::{DECISION_ID_HEADER, Head, is_reserved};
 
 use super::ReplyBody;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-static HOP_BY_HOP: [HeaderName; 5] =
-    [CONNECTION, TRANSFER_ENCODING, UPGRADE, KEEP_ALIVE, PROXY_CONNECTION];
+/// What concerns the connection to the upstream and not the caller's (RFC 9110 §7.6.1).
+static HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    PROXY_AUTHENTICATE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
@@ -95,28 +100,23 @@ pub(super) fn answer(
     effects: Option<&Effects>,
 ) -> Response<ReplyBody> {
     let mut response = match dialect {
-        Dialect::Grpc => trailers_only(answer),
+        // A response without body whose head carries the gRPC status ("Trailers-Only").
+        Dialect::Grpc => Response::new(ReplyBody::empty()),
         Dialect::Http => plain(answer, id, effects),
     };
     let headers = response.headers_mut();
-    for (name, value) in effects.map_or(&[][..], |effects| &effects.headers) {
-        add(headers, name, value);
+    set(headers, effects.map_or(&[], |effects| &effects.headers));
+    if dialect == Dialect::Grpc {
+        // After the policy's own: a denial stays one.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(GRPC_STATUS, HeaderValue::from_static(answer.grpc_status()));
+        headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.sentence()));
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(DECISION_ID_HEADER, id_value(id));
     if matches!(answer, Answer::Unavailable) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    response
-}
-
-/// A response without body whose head carries the gRPC status ("Trailers-Only").
-fn trailers_only(answer: Answer) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::empty());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, HeaderValue::from_static(answer.grpc_status()));
-    headers.insert(GRPC_MESSAGE, HeaderValue::from_static(answer.sentence()));
     response
 }
 
@@ -143,19 +143,24 @@ pub(super) fn id_value(id: &DecisionId) -> HeaderValue {
     HeaderValue::from_bytes(id.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
-/// The head that is forwarded after an allowing policy changed it: what it removes, then what it adds.
+/// The head that is forwarded after an allowing policy changed it: what it removes, then what it sets.
 pub(super) fn change_request(mut head: Head, effects: &Effects) -> Head {
     for name in &effects.request_headers_to_remove {
         head.headers.remove(name);
     }
-    for (name, value) in &effects.headers {
-        add(&mut head.headers, name, value);
-    }
+    set(&mut head.headers, &effects.headers);
     head
 }
 
-/// Makes an upstream's response ours to send: its hop-by-hop headers and its claims to ours go.
-pub(super) fn change_response(headers: &mut HeaderMap, id: HeaderValue, effects: &Effects) {
+/// Makes an upstream's response ours to send: its version, its hop-by-hop headers and its claims to
+/// ours go.
+pub(super) fn change_response(parts: &mut response::Parts, id: HeaderValue, effects: &Effects) {
+    // Else hyper would speak HTTP/1.0 to the caller of an upstream that does.
+    parts.version = Version::HTTP_11;
+    let headers = &mut parts.headers;
+    for name in named_by_connection(headers) {
+        headers.remove(name);
+    }
     // Most responses have none, and each removal would hash its name.
     if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
         for name in &HOP_BY_HOP {
@@ -168,12 +173,33 @@ pub(super) fn change_response(headers: &mut HeaderMap, id: HeaderValue, effects:
     headers.insert(DECISION_ID_HEADER, id);
 }
 
+/// The further headers that `Connection` names; the length is the body's, not the connection's.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(','));
+    let names = names.filter_map(|name| HeaderName::try_from(name.trim()).ok());
+    names.filter(|name| *name != CONTENT_LENGTH).collect()
+}
+
+/// Sets what a policy asked for in place of what came under the same names: a caller could else put
+/// a value of its own beside the policy's.
+fn set(headers: &mut HeaderMap, wanted: &[(String, String)]) {
+    for (name, _) in wanted {
+        if HeaderName::try_from(name).is_ok_and(|name| !is_reserved(&name)) {
+            headers.remove(name);
+        }
+    }
+    for (name, value) in wanted {
+        add(headers, name, value);
+    }
+}
+
 /// Adds a header that a policy asked for. Names and values were checked when the decision was read;
 /// framing, hop-by-hop and reserved names are never a policy's to set.
-pub(super) fn add(headers: &mut HeaderMap, name: &str, value: &str) {
+fn add(headers: &mut HeaderMap, name: &str, value: &str) {
     let parsed = (HeaderName::try_from(name), HeaderValue::from_str(value));
     let (Ok(name), Ok(value)) = parsed else { return };
-    if !portreeve_core::request::is_reserved(&name) {
+    if !is_reserved(&name) {
         headers.append(name, value);
     }
 }
@@ -228,6 +254,7 @@ mod tests {
             body: Some("slow down".to_owned()),
             headers: vec![
                 ("x-why".to_owned(), "quota".to_owned()),
+                ("content-type".to_owned(), "text/html".to_owned()),
                 ("content-length".to_owned(), "0".to_owned()),
                 ("x-portreeve-decision-id".to_owned(), "forged".to_owned()),
             ],
@@ -235,7 +262,45 @@ mod tests {
         };
         assert_eq!(
             rendered(Answer::Denied, Dialect::Http, Some(&effects)).await,
-            "429 content-type: text/plain; charset=utf-8, x-why: quota slow down"
+            "429 content-type: text/html, x-why: quota slow down"
         );
+        let effects = Effects {
+            headers: vec![("grpc-status".to_owned(), "0".to_owned())],
+            ..Effects::default()
+        };
+        let denial = rendered(Answer::Denied, Dialect::Grpc, Some(&effects)).await;
+        assert!(denial.contains("grpc-status: 7") && !denial.contains(": 0"), "{denial}");
+    }
+
+    #[test]
+    fn what_a_policy_sets_stands_alone() {
+        let request = http::Request::builder().uri("/").header("host", "a");
+        let request = request.header("x-user", "admin").header("x-other", "1");
+        let parts = request.body(()).unwrap().into_parts().0;
+        let head = Head::canonical(parts, portreeve_core::request::Scheme::Https).unwrap();
+        let wanted = [("X-User", "bob"), ("x-user", "alice"), ("x-spiffe-id", "forged")];
+        let headers = wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let head = change_request(head, &Effects { headers, ..Effects::default() });
+        let users: Vec<_> = head.headers.get_all("x-user").iter().collect();
+        assert_eq!(users, ["bob", "alice"]);
+        assert_eq!(head.headers.len(), 3);
+    }
+
+    #[test]
+    fn an_upstream_speaks_to_us_in_its_hop_by_hop_headers() {
+        let response = Response::builder().version(Version::HTTP_10);
+        let response = response
+            .header("connection", "close, X-Hop")
+            .header("x-hop", "1")
+            .header("keep-alive", "timeout=5")
+            .header("x-portreeve-decision-id", "forged")
+            .header("x-kept", "1");
+        let (mut parts, ()) = response.body(()).unwrap().into_parts();
+        change_response(&mut parts, HeaderValue::from_static("ours"), &Effects::default());
+        assert_eq!(parts.version, Version::HTTP_11);
+        let mut left: Vec<_> = parts.headers.iter().map(|(n, v)| (n.as_str(), v)).collect();
+        left.sort();
+        let (kept, id) = (HeaderValue::from_static("1"), HeaderValue::from_static("ours"));
+        assert_eq!(left, [("x-kept", &kept), ("x-portreeve-decision-id", &id)]);
     }
 }

@@ -19,7 +19,7 @@ const H2_CONNECTION_WINDOW: u32 = 256 << 10;
 const H2_SEND_BUFFER: usize = 64 << 10;
 /// Streams reset by the peer before we accepted them (rapid reset, CVE-2023-44487).
 const H2_PENDING_RESETS: usize = 20;
-/// Streams that we had to reset because of the peer's errors (MadeYouReset).
+/// Streams that we had to reset because of the peer's errors (`MadeYouReset`).
 const H2_LOCAL_RESETS: usize = 100;
 /// hyper's smallest read buffer is 8 KiB; a head must fit.
 const H1_MIN_BUFFER: usize = 8 << 10;
@@ -34,11 +34,42 @@ pub struct HeadLimits {
     pub streams: u32,
 }
 
-/// Serves requests until the peer leaves, an error ends the connection, or an order does.
+/// Serves requests until the peer leaves, an error ends the connection, or an order does. What hyper
+/// refuses by itself, before there is a request, is counted here (invariant 7).
 ///
 /// # Errors
 /// What hyper found wrong with the connection; malformed heads are among it.
 pub async fn serve<S>(
+    stream: S,
+    is_h2: bool,
+    limits: HeadLimits,
+    connection: Arc<Connection>,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let ended = until_ended(stream, is_h2, limits, Arc::clone(&connection)).await;
+    if let Err(error) = &ended
+        && let Some(reason) = refusal(error, is_h2)
+    {
+        connection.refused(reason, None, Some(error.to_string()));
+    }
+    ended
+}
+
+/// The reason of a refusal by the protocol layer; `None` for a connection that merely broke.
+fn refusal(error: &hyper::Error, is_h2: bool) -> Option<&'static str> {
+    let is_io = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    match is_h2 {
+        _ if error.is_parse_too_large() => Some("request.head_too_large"),
+        _ if error.is_parse() => Some("request.malformed"),
+        // Of HTTP/1 the rest is about exchanges that were decided, and they end in their own records.
+        false => None,
+        true => (!is_io).then_some("http.protocol"),
+    }
+}
+
+async fn until_ended<S>(
     stream: S,
     is_h2: bool,
     limits: HeadLimits,
@@ -68,11 +99,14 @@ where
                 .auto_date_header(false)
                 .serve_connection(io, service)
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
@@ -88,11 +122,14 @@ where
                 .serve_connection(io, service)
                 .with_upgrades()
         );
-        tokio::select! {
+        let order = tokio::select! {
             ended = served.as_mut() => return ended,
-            Order::Close = slot.ordered(None) => served.as_mut().graceful_shutdown(),
-            else => return Ok(()),
+            order = slot.ordered(None) => order,
+        };
+        if order == Order::Cut {
+            return Ok(());
         }
+        served.as_mut().graceful_shutdown();
         tokio::select! {
             ended = served => ended,
             _ = slot.ordered(Some(Order::Close)) => Ok(()),

@@ -37,7 +37,7 @@ pub(super) fn or_stream(
         Some(caller) => {
             let upstream = hyper::upgrade::on(&mut response);
             let (mut parts, _) = response.into_parts();
-            reply::change_response(&mut parts.headers, id, effects);
+            reply::change_response(&mut parts, id, effects);
             parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             tokio::spawn(join(caller, upstream, exchange));
@@ -45,7 +45,7 @@ pub(super) fn or_stream(
         }
         None => {
             let (mut parts, body) = response.into_parts();
-            reply::change_response(&mut parts.headers, id, effects);
+            reply::change_response(&mut parts, id, effects);
             parts.extensions.clear();
             Response::from_parts(parts, ReplyBody::upstream(body, lease, exchange))
         }
@@ -61,15 +61,17 @@ async fn join(caller: OnUpgrade, upstream: OnUpgrade, mut exchange: Exchange) {
     };
     let mut caller = Counted { stream: caller, read: 0, written: 0 };
     let slot = Arc::clone(exchange.slot());
-    let ended = tokio::select! {
-        copied = copy_bidirectional(&mut caller, &mut upstream) => copied.is_ok(),
+    let failure = tokio::select! {
+        copied = copy_bidirectional(&mut caller, &mut upstream) => {
+            copied.err().map(|_| "tunnel.broke_off")
+        }
         // A tunnel has no message boundary to wait for: asked to close, it is cut.
-        Order::Close | Order::Cut = slot.ordered(None) => false,
+        Order::Close | Order::Cut = slot.ordered(None) => Some("tunnel.cut"),
     };
     exchange.tunnelled(caller.read, caller.written);
-    match ended {
-        true => exchange.complete(),
-        false => exchange.failed("tunnel.cut"),
+    match failure {
+        None => exchange.complete(),
+        Some(reason) => exchange.failed(reason),
     }
 }
 
@@ -87,7 +89,12 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        match ready!(Pin::new(&mut self.stream).poll_read(context, buffer)) {
+            // Without `close_notify` the caller has left all the same; the protocol inside has an
+            // end of its own.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            other => other?,
+        }
         self.read += buffer.filled().len().saturating_sub(before) as u64;
         Poll::Ready(Ok(()))
     }

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::http::header::HeaderValue;
 use arc_swap::ArcSwapOption;
 use portreeve_core::request::{ConnectionFacts, Destination};
 use portreeve_core::spiffe::SpiffeId;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
@@ -26,6 +28,11 @@ const BACKLOG: u32 = 1024;
 /// After an accept that failed for want of files or memory: long enough not to spin, short enough to
 /// be back soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A peer that vanished without a word is noticed after two minutes, also where a tunnel or a stream has
+/// nothing to say to it.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A listener whose address is taken but which accepts nothing yet.
 #[derive(Debug)]
@@ -130,6 +137,14 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Has the kernel ask an idle peer whether it is still there.
+fn notice_death(stream: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)
+}
+
 /// Proves the peer, or counts and records why not.
 async fn handshake(
     serving: &Serving,
@@ -139,12 +154,15 @@ async fn handshake(
 ) -> Option<Proven> {
     let limit = serving.settings.limits.handshake_timeout;
     let shaking = async {
+        // A peer that says nothing must not hold a place that another could use.
+        stream.readable().await.ok()?;
         let _place = handshakes.acquire().await.ok()?;
         let Some(tls) = serving.tls.load_full() else {
             let text = "there is no valid SVID of our own";
             return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
         };
         let _ = stream.set_nodelay(true);
+        let _ = notice_death(&stream);
         let local = tls.id().clone();
         let accepted = tls::accept(stream, &tls).await;
         Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
@@ -179,7 +197,7 @@ async fn converse(
     serving: &Serving,
     proven: Proven,
     source: SocketAddr,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 ) {
     let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
@@ -193,18 +211,22 @@ async fn converse(
     };
     let head_limits = HeadLimits { header_bytes: limits.header_bytes, streams: limits.streams };
     let is_h2 = peer.speaks_http2();
-    let caller = HeaderValue::from_str(peer.id.as_str()).ok();
+    let claimed = peer.id.to_string();
+    let caller = HeaderValue::from_str(&claimed).ok();
     let facts = ConnectionFacts::new(peer.source(source), destination, Some(peer.tls.clone()));
     let connection = Connection {
         gate: Arc::clone(&serving.gate),
         facts: Arc::new(facts),
         caller,
         registration,
+        place,
     };
     let open = serving.gate.metrics.connections(ConnectionState::Serving);
     open.inc();
+    serving.gate.open.fetch_add(1, Ordering::Relaxed);
     if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
     }
+    serving.gate.open.fetch_sub(1, Ordering::Relaxed);
     open.dec();
 }

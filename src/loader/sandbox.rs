@@ -150,7 +150,7 @@ fn readable_of(source: &Source) -> Vec<PathBuf> {
         }
     };
     let directory = url.strip_prefix("file://").unwrap_or(url);
-    let directory = directory.starts_with('/').then(|| PathBuf::from(directory));
+    let directory = directory.starts_with('/').then(|| standing(Path::new(directory)));
     let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
     let mut paths: Vec<PathBuf> = authorities.map(PathBuf::from).collect();
     paths.extend(directory);
@@ -167,6 +167,14 @@ fn mounted(file: &Path) -> PathBuf {
         Some(folder) if folder.parent().is_some() => folder.to_path_buf(),
         _ => file.to_path_buf(),
     }
+}
+
+/// The folder that a repository of this machine stands in, or the nearest above it that is there now: a
+/// repository that is away at the start, or made anew, is another inode than any rule could name.
+fn standing(repository: &Path) -> PathBuf {
+    let is_there = |folder: &&Path| folder.parent().is_some() && folder.is_dir();
+    let nearest = repository.ancestors().skip(1).find(is_there);
+    nearest.unwrap_or(repository).to_path_buf()
 }
 
 fn limit(report: &mut Report, name: &str, resource: Resource, maximum: u64) {

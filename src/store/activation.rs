@@ -250,7 +250,7 @@ impl Task {
         let mut is_new = true;
         self.shared.update(|status| {
             let last = status.last_error.replace(failure.clone());
-            is_new = last.is_none_or(|last| Failure { at: failure.at.clone(), ..last } != failure);
+            is_new = last.is_none_or(|last| Failure { at: failure.at, ..last } != failure);
         });
         is_new
     }

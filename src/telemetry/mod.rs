@@ -10,9 +10,12 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::io;
+use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 pub use duration::DurationHistogram;
 pub use metrics::{ConnectionState, ListenerMetrics, Metrics};
@@ -64,17 +67,41 @@ pub fn check_level(level: &str) -> Result<(), LevelError> {
 /// # Errors
 /// The level is not a filter, or this was called before.
 pub fn init(settings: &Settings) -> Result<(), InitError> {
+    start(settings, io::stderr, io::IsTerminal::is_terminal(&io::stderr()))
+}
+
+/// Writes events to a file instead, where standard error belongs to a person.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_to(settings: &Settings, file: File) -> Result<(), InitError> {
+    start(settings, Mutex::new(file), false)
+}
+
+fn start<W>(settings: &Settings, writer: W, colour: bool) -> Result<(), InitError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let filter = filter(&settings.level)
         .map_err(|source| InitError::Level { level: settings.level.clone(), source })?;
-    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match settings.format {
-        Format::Text => events.with_ansi(is_terminal).finish().try_init(),
+        Format::Text => events.with_ansi(colour).finish().try_init(),
         Format::Json => events.json().flatten_event(true).finish().try_init(),
     }
-    .map_err(|source| InitError::Taken { source })
+    .map_err(|source| InitError::Taken { source })?;
+    tell_panics_by_place();
+    Ok(())
+}
+
+/// A panic's message may quote a request or a policy's data: its place is enough to find it.
+fn tell_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%place, "a panic");
+    }));
 }
 
 fn filter(level: &str) -> Result<EnvFilter, LevelError> {

@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("admin", &[]),
     ("telemetry", &[]),
     ("dev", &["clock", "identity"]),
+    ("fuzzing", &["config", "loader"]),
 ];
 
 /// The same for the modules of the pure core.
@@ -31,6 +32,7 @@ const CORE_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("request", &["spiffe", "timestamp"]),
     ("policy", &["request", "spiffe", "timestamp"]),
     ("record", &["policy", "request", "spiffe", "timestamp"]),
+    ("fuzzing", &["policy", "record", "request", "spiffe", "timestamp"]),
 ];
 
 /// `ConnectionFacts` holds, without opening it, what policy and record derive from it once.

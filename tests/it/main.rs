@@ -1,5 +1,10 @@
 //! The whole sidecar in process, on ephemeral ports, against the embedded trust domain.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod data_path;
+mod demo;
+mod operations;
+mod requests;
 mod store;
+mod support;

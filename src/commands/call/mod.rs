@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use portreeve_core::spiffe::{SpiffeId, TrustDomain};
 
 use self::request::Request;
-use super::{Exit, Format};
+use super::{Exit, Format, workload_api_address};
 use crate::clock::Clock;
 use crate::identity::{self, Pick, Snapshot, Source, endpoint_path, workload_api};
 use crate::tls::{Alpn, ClientTls, ExpectedPeer, Settings};
@@ -19,52 +19,64 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
-/// Make one mTLS request with our SVID and check the server by its SPIFFE ID.
+/// Make one mTLS request with our SVID, as curl would
 ///
-/// The body goes to standard output; one line with the status, the server's SPIFFE ID and the
-/// decision's ID goes to standard error. The DNS name in the URL decides nothing.
-///
-/// Exit code: 0 status below 400, 1 status 400 or above, 2 no response or the wrong peer.
+/// The SVID comes from the Workload API. The server is trusted by its SPIFFE ID: it must be of our
+/// own trust domain, unless --expect or --expect-trust-domain says otherwise; the DNS name in the
+/// URL decides nothing. The body goes to standard output, one line with the status, the server's
+/// SPIFFE ID and the decision's ID to standard error.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Such as `https://127.0.0.1:8443/orders/1`; the path is sent as it is written.
+    /// Such as `https://127.0.0.1:8443/orders/1`; the path is sent as it is written
     url: String,
-    /// The one SPIFFE ID that the server may have.
+    /// The one SPIFFE ID that the server may have
     #[arg(long, value_name = "SPIFFE_ID", conflicts_with = "expect_trust_domain")]
     expect: Option<String>,
-    /// The trust domain that the server must be of [default: our own].
+    /// The trust domain that the server must be of [default: our own]
     #[arg(long, value_name = "NAME")]
     expect_trust_domain: Option<String>,
-    /// The method [default: GET, or POST with --data].
+    /// The method [default: GET, or POST with --data]
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     method: Option<String>,
-    /// A header as `name: value`; may be given several times.
+    /// A header as `name: value`; may be given several times
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     headers: Vec<String>,
-    /// The body: a text, `@FILE`, or `-` for standard input; JSON unless a header says otherwise.
+    /// The body: a text, `@FILE`, or `-` for standard input; JSON unless a header says otherwise
     #[arg(short = 'd', long = "data", value_name = "DATA", allow_hyphen_values = true)]
     data: Option<String>,
-    /// Speak HTTP/2 or nothing.
+    /// Speak HTTP/2 or nothing
     #[arg(long, conflicts_with = "http1")]
     http2: bool,
-    /// Speak HTTP/1.1 or nothing.
+    /// Speak HTTP/1.1 or nothing
     #[arg(long)]
     http1: bool,
-    /// The Workload API's socket: `unix:///path/to/api.sock` or an absolute path.
+    /// The Workload API's socket: `unix:///path/to/api.sock` or an absolute path
     #[arg(long, env = "SPIFFE_ENDPOINT_SOCKET", value_name = "ADDRESS")]
-    socket: String,
-    /// Which of several SVIDs to present: a SPIFFE ID or a hint [default: the first].
+    socket: Option<String>,
+    /// Which of several SVIDs to present: a SPIFFE ID or a hint [default: the first]
     #[arg(long, value_name = "ID_OR_HINT")]
     pick: Option<String>,
-    /// Also print the status line and the headers of the response.
+    /// Also print the status line and the headers of the response
     #[arg(short = 'i', long)]
     include: bool,
+    /// How the response is printed
     #[arg(long, value_enum, default_value_t = Format::Pretty)]
     format: Format,
-    /// How many seconds everything may take together.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// How many seconds everything may take together
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 }
+
+const AFTER_HELP: &str = "\
+Exit code: 0 status below 400, 1 status 400 or above, 2 no response or the wrong peer
+
+Examples:
+  portreeve call https://127.0.0.1:8443/orders/1
+  portreeve call https://orders:8443/orders -d '{\"item\":\"tea\"}' -H 'x-tenant: a'
+  portreeve call https://10.0.0.7/ --expect spiffe://prod.example.org/ns/shop/sa/orders
+  portreeve call https://127.0.0.1:8443/orders/1 --format json | jq .decision_id";
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -105,7 +117,7 @@ fn expected(args: &Args) -> anyhow::Result<Option<ExpectedPeer>> {
 }
 
 fn identity_settings(args: &Args) -> anyhow::Result<identity::Settings> {
-    let socket = endpoint_path(&args.socket)?;
+    let socket = endpoint_path(workload_api_address(args.socket.as_deref())?)?;
     let pick = match &args.pick {
         Some(text) if text.starts_with("spiffe://") => Some(Pick::SpiffeId(
             SpiffeId::parse(text).with_context(|| format!("--pick: `{text}`"))?,

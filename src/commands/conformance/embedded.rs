@@ -1,7 +1,5 @@
 //! The cases that come with the program.
 
-use portreeve_core::policy::Files;
-
 use super::Suite;
 
 /// Names and texts of case files.
@@ -28,20 +26,6 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
 
-/// Every file of `policies/`, by its path in the repository; a test holds the list against the folder.
-pub(super) const POLICIES: CaseFiles = texts![
-    "policies/cedar/.manifest",
-    "policies/cedar/entities.json",
-    "policies/cedar/orders.cedar",
-    "policies/cedar/orders.cedar-tests.json",
-    "policies/cedar/orders_test.yaml",
-    "policies/rego/.manifest",
-    "policies/rego/authz/orders.rego",
-    "policies/rego/authz/orders_test.rego",
-    "policies/rego/authz/orders_test.yaml",
-    "policies/rego/shop/data.json",
-];
-
 /// The list of expected failures of a suite.
 pub(super) fn expected_failures(suite: Suite) -> &'static str {
     match suite {
@@ -55,14 +39,4 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
         }
     }
-}
-
-/// The shipped policies as the files of a folder.
-pub(super) fn policies() -> anyhow::Result<Files> {
-    let mut files = Files::default();
-    for (path, content) in POLICIES {
-        let path = path.strip_prefix("policies/").unwrap_or(path);
-        files.insert(path, content.as_bytes().to_vec())?;
-    }
-    Ok(files)
 }

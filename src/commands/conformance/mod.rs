@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use portreeve_core::policy::cases::{CaseResult, Summary};
 
 use super::policy::{read, report, test};
-use super::{Exit, Format};
+use super::{Exit, Format, shipped};
 
 /// Run suites of conformance cases through the product's own code
 ///
@@ -111,7 +111,7 @@ fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>
 fn policy_results(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
     match cases {
         Some(folder) => test::results(&read::files_of(folder)?, folder, None),
-        None => test::results(&embedded::policies()?, Path::new("policies"), None),
+        None => test::results(&shipped::policies()?, Path::new("policies"), None),
     }
 }
 

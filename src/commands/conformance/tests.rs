@@ -143,7 +143,7 @@ fn cases_are_what_the_published_schemas_say() {
 fn every_file_that_comes_with_the_program_is_listed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (suite, listed) in [
-        ("policies", embedded::POLICIES),
+        ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
     ] {

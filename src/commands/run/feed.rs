@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
-use portreeve_core::policy::Revision;
+use portreeve_core::policy::{Finding, Revision};
 use tokio::sync::{mpsc, watch};
 
 use super::report::Live;
@@ -16,7 +16,12 @@ use crate::store;
 use crate::tls::{self, ServerTls};
 
 /// New SVIDs and bundles become the TLS configuration of new connections.
-pub(super) async fn identity(live: Arc<Live>, tls: Arc<ArcSwapOption<ServerTls>>) {
+/// `can_shake` becomes true with the first of them.
+pub(super) async fn identity(
+    live: Arc<Live>,
+    tls: Arc<ArcSwapOption<ServerTls>>,
+    can_shake: watch::Sender<bool>,
+) {
     let mut updates = live.identity.updates();
     loop {
         let state = updates.borrow_and_update().clone();
@@ -30,6 +35,7 @@ pub(super) async fn identity(live: Arc<Live>, tls: Arc<ArcSwapOption<ServerTls>>
                             tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
                         }
                         tls.store(Some(next));
+                        can_shake.send_replace(true);
                     }
                     Err(error) => tracing::error!(%error, "the SVID cannot be served with"),
                 }
@@ -69,7 +75,7 @@ pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Ev
             }
             store::Event::Rejected { commit, digest, stage, text, findings } => {
                 live.metrics.activation("rejected", stage.as_str());
-                rejected(&live.log, &commit, &digest, &text);
+                rejected(&live.log, &commit, &digest, &with_findings(&text, &findings.0));
                 tracing::error!(%commit, stage = stage.as_str(), "policy rejected: {text}");
                 for finding in &findings.0 {
                     tracing::error!(%commit, "{finding}");
@@ -85,6 +91,13 @@ pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Ev
             }
         }
     }
+}
+
+/// The places first, so that a record that is cut at its limit still names them.
+pub(super) fn with_findings(text: &str, findings: &[Finding]) -> String {
+    let mut places: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    places.push(text.to_owned());
+    places.join("; ")
 }
 
 fn rejected(log: &Log, commit: &str, digest: &str, cause: &str) {
@@ -118,14 +131,14 @@ pub(super) async fn listener(
     live: Arc<Live>,
     bound: Bound,
     serving: Serving,
+    mut can_shake: watch::Receiver<bool>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut identity = live.identity.updates();
     let name = Arc::clone(&serving.settings.name);
     let address = bound.address();
     tokio::select! {
         () = async {
-            let _ = identity.wait_for(|state| matches!(state, State::Ready(_))).await;
+            let _ = can_shake.wait_for(|can_shake| *can_shake).await;
             live.store.ready().await;
         } => {}
         _ = stop.wait_for(|stop| *stop) => return,

@@ -18,7 +18,7 @@ mod signals;
 
 pub use sidecar::{Drained, Sidecar};
 
-/// Run the sidecar.
+/// Run the sidecar
 ///
 /// It serves once it has an SVID from the Workload API and a first policy bundle; until then its
 /// listeners accept nothing and /readyz says what is missing.
@@ -27,11 +27,19 @@ pub use sidecar::{Drained, Sidecar};
 /// `drain_timeout`, the log is flushed, exit 0. A second one ends at once. SIGHUP reads the file again,
 /// all or nothing, and looks at the policy source.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The configuration file.
+    /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "portreeve.yaml")]
     config: PathBuf,
 }
+
+const AFTER_HELP: &str = "\
+Exit code: 0 ended by a signal, 2 the configuration is wrong or something cannot be started
+
+Examples:
+  portreeve run -c portreeve.yaml
+  portreeve config check -c portreeve.yaml && portreeve run -c portreeve.yaml";
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let Args { config: path } = args;

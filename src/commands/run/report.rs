@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
+use super::feed::with_findings;
 use crate::admin::{
     IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
 };
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::connections::Registry;
 use crate::http::Gate;
 use crate::identity::Identity;
-use crate::store::{LoaderState, Store};
+use crate::store::{Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
 /// The stages of a running sidecar, as its tasks and its report see them.
@@ -84,7 +85,7 @@ impl Live {
 
     fn policy_part(&self) -> Part {
         let status = self.store.status();
-        let failure = status.last_error.as_ref().map(|failure| failure.text.clone());
+        let failure = status.last_error.as_ref().map(in_words);
         match (status.active, status.loader.state) {
             (None, _) => {
                 let text = failure.unwrap_or_else(|| "the first bundle is being loaded".to_owned());
@@ -139,7 +140,7 @@ impl Live {
             digest: active.digest,
             activated: active.since,
             last_success: status.last_success.unwrap_or(active.since),
-            last_error: status.last_error.map(|failure| failure.text),
+            last_error: status.last_error.as_ref().map(in_words),
         })
     }
 
@@ -151,7 +152,7 @@ impl Live {
                 Target::Stdout => "stdout".to_owned(),
             },
             durability: self.log_settings.durability.as_str().to_owned(),
-            sequence: status.seq,
+            sequence: status.seq.saturating_add(1),
             queue_length: status.queue as u64,
             lost: status.lost.values().sum(),
             last_error: status.error,
@@ -163,8 +164,12 @@ impl Live {
             name: gate.listener.to_string(),
             address: address.to_string(),
             mode: if gate.mode == Enforcement::Shadow { "shadow" } else { "enforce" }.to_owned(),
-            connections: self.registry.open() as u64,
+            connections: gate.open.load(Ordering::Relaxed) as u64,
         };
         self.gates.iter().zip(&self.addresses).map(status).collect()
     }
+}
+
+fn in_words(failure: &Failure) -> String {
+    with_findings(&failure.text, &failure.findings)
 }

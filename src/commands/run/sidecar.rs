@@ -112,7 +112,9 @@ impl Sidecar {
     ) {
         let live = &self.live;
         let tls: Arc<ArcSwapOption<ServerTls>> = Arc::default();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&tls)));
+        let can_shake = watch::Sender::new(false);
+        let shaking = can_shake.subscribe();
+        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&tls), can_shake));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
@@ -124,7 +126,7 @@ impl Sidecar {
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());
-            self.tasks.spawn(feed::listener(live, bound, serving, stop));
+            self.tasks.spawn(feed::listener(live, bound, serving, shaking.clone(), stop));
         }
     }
 
@@ -249,6 +251,7 @@ fn gates(
             log: log.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            open: AtomicUsize::new(0),
         }))
     };
     config.listeners.iter().map(gate).collect()

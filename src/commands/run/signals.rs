@@ -4,22 +4,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::{Drained, Sidecar, read, start};
+use crate::audit::Log;
 use crate::commands::Exit;
 use crate::config::Config;
 
 /// How often readiness is looked at to tell systemd.
 const WATCH: Duration = Duration::from_millis(200);
+/// What a disk may take for the end of the log when we are told to end at once.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// Starts the sidecar and keeps it until SIGTERM or SIGINT.
 pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> {
     let mut term = listen_to(SignalKind::terminate())?;
     let mut interrupt = listen_to(SignalKind::interrupt())?;
     let mut hangup = listen_to(SignalKind::hangup())?;
+    // Caught, so that a limit on the size of files is an error of the log's write, not our death.
+    let _over_size = listen_to(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let sidecar = start(config).await?;
     let mut watch = tokio::time::interval(WATCH);
     let mut systemd = Systemd::new();
@@ -27,17 +33,18 @@ pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> 
         tokio::select! {
             _ = term.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(&sidecar, &path),
+            _ = hangup.recv() => systemd.around(|| reload(&sidecar, &path)),
             now = watch.tick() => systemd.look(&sidecar, now),
         }
     }
     notify(&[NotifyState::Stopping]);
     let timeout = sidecar.drain_timeout();
     tracing::info!(?timeout, "draining; a second signal ends at once");
+    let log = sidecar.log().clone();
     let drained = tokio::select! {
         drained = sidecar.drain(Instant::now() + timeout) => drained,
-        _ = term.recv() => return Ok(ended_at_once()),
-        _ = interrupt.recv() => return Ok(ended_at_once()),
+        _ = term.recv() => return Ok(end_at_once(&log).await),
+        _ = interrupt.recv() => return Ok(end_at_once(&log).await),
     };
     match drained {
         Drained::Finished => tracing::info!("drained"),
@@ -46,21 +53,21 @@ pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> 
     Ok(Exit::Good)
 }
 
-fn ended_at_once() -> Exit {
+/// What was in flight is lost to its callers, and not to the log.
+async fn end_at_once(log: &Log) -> Exit {
     tracing::warn!("ended at once: what was in flight is lost to its callers");
+    if tokio::time::timeout(LAST_WRITE, log.close()).await.is_err() {
+        tracing::error!("the log could not be written to its end");
+    }
     Exit::Good
 }
 
-fn listen_to(kind: SignalKind) -> anyhow::Result<Signal> {
+fn listen_to(kind: SignalKind) -> anyhow::Result<unix::Signal> {
     signal(kind).context("failed to listen to signals")
 }
 
 /// Reads the file again: all of it, or nothing.
 fn reload(sidecar: &Sidecar, path: &std::path::Path) {
-    let monotonic = NotifyState::monotonic_usec_now();
-    if let Ok(now) = monotonic {
-        notify(&[NotifyState::Reloading, now]);
-    }
     sidecar.store().refresh();
     let outcome =
         read(path).and_then(|config| sidecar.reload(config).map_err(|error| format!("{error:#}")));
@@ -68,7 +75,6 @@ fn reload(sidecar: &Sidecar, path: &std::path::Path) {
         Ok(()) => tracing::info!("configuration reloaded"),
         Err(text) => sidecar.reload_failed(text.trim_end()),
     }
-    notify(&[NotifyState::Ready]);
 }
 
 /// systemd's readiness and watchdog messages; silent where nobody asked for them.
@@ -83,6 +89,20 @@ impl Systemd {
         // Half of what systemd waits, as its documentation advises.
         let watchdog = sd_notify::watchdog_enabled().map(|interval| interval / 2);
         Self { ready: false, watchdog, last: None }
+    }
+
+    /// Tells of a reload; before the first readiness there is nothing to tell, and nothing is ready
+    /// after it.
+    fn around(&self, reload: impl FnOnce()) {
+        if self.ready
+            && let Ok(now) = NotifyState::monotonic_usec_now()
+        {
+            notify(&[NotifyState::Reloading, now]);
+        }
+        reload();
+        if self.ready {
+            notify(&[NotifyState::Ready]);
+        }
     }
 
     fn look(&mut self, sidecar: &Sidecar, now: Instant) {

@@ -94,7 +94,8 @@ pub struct Effects {
     /// On a denial; 403 when absent.
     pub http_status: Option<u16>,
     pub body: Option<String>,
-    /// Added to the upstream request on an allow, to the response on a denial.
+    /// Set on the upstream request on an allow, on the response on a denial: they replace others of
+    /// the same names.
     pub headers: Vec<(String, String)>,
     pub response_headers_to_add: Vec<(String, String)>,
     pub request_headers_to_remove: Vec<String>,

@@ -69,6 +69,10 @@ pub(super) fn target(method: &Method, uri: Uri) -> Result<PathAndQuery, Refusal>
     if path == "*" && method == Method::OPTIONS {
         return Ok(target);
     }
+    // `https://a#x` leaves a target without bytes, which says that it is `/` and is written as nothing.
+    if target.as_str() == "/" {
+        return Ok(PathAndQuery::from_static("/"));
+    }
     if !path.starts_with('/') {
         return Err(Refusal::TargetForm);
     }

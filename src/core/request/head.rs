@@ -101,7 +101,9 @@ impl Head {
         if is_folded || matches!(method.as_str(), "CONNECT" | "TRACE" | "TRACK") {
             return Err(Refusal::Method);
         }
-        let upgrade = headers::strip(&mut headers, protocol)?;
+        // HTTP/1.0 has no upgrades (RFC 9110 §7.8): there the header is one to remove and no more.
+        let upgrade =
+            headers::strip(&mut headers, protocol)?.filter(|_| version != http::Version::HTTP_10);
         let host = canonical::host(&uri, &mut headers, scheme)?;
         let target = canonical::target(&method, uri)?;
         Ok(Self { method, scheme, host, target, headers, protocol, upgrade })

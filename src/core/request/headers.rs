@@ -78,9 +78,12 @@ fn survey(headers: &HeaderMap) -> Result<u32, Refusal> {
     let mut present = 0;
     let mut singletons = 0;
     for (name, value) in headers {
-        // `x_spiffe_id` is `x-spiffe-id` to a CGI-like server.
+        let bytes = value.as_bytes();
+        // `x_spiffe_id` is `x-spiffe-id` to a CGI-like server. A space at an end, which HTTP/2 can carry,
+        // is there for policy and gone for an HTTP/1.1 upstream.
         let is_legal = !name.as_str().contains('_')
-            && value.as_bytes().iter().all(|b| matches!(b, b'\t' | 0x20..=0x7e));
+            && bytes.iter().all(|b| matches!(b, b'\t' | 0x20..=0x7e))
+            && bytes.trim_ascii().len() == bytes.len();
         if !is_legal {
             return Err(Refusal::HeaderByte);
         }
@@ -213,5 +216,14 @@ mod tests {
         check(&[("authorization", "a"), ("authorization", "b")], Err(Refusal::DuplicateHeader));
         check(&[("x-a", "a"), ("x-a", "b")], Ok("x-a None"));
         check(&[("x-a", "caf\u{e9}")], Err(Refusal::HeaderByte));
+    }
+
+    #[test]
+    fn a_value_with_space_at_an_end_is_refused() {
+        check(&[("x-role", "admin")], Ok("x-role None"));
+        check(&[("x-role", "")], Ok("x-role None"));
+        for value in ["admin ", " admin", "admin\t", " "] {
+            check(&[("x-role", value)], Err(Refusal::HeaderByte));
+        }
     }
 }

@@ -193,6 +193,10 @@ async fn the_last_good_bundle_serves_while_git_is_away() {
     assert_eq!(store.active_commit(), *to.commit);
     fs::rename(repo.path().with_extension("away"), repo.path()).unwrap();
     assert_eq!(*to.commit, repo.head());
+    // It was not there when the loader confined itself, and is followed again all the same.
+    repo.commit(&[("p.cedar", DENY)]);
+    store.store.refresh();
+    assert_eq!(store.activated().await, (Some(to.commit.to_string()), repo.head()));
 }
 
 #[tokio::test]

@@ -12,10 +12,12 @@ use super::rules::Rules;
 use super::{Policies, clock, engines, input, load, message};
 use crate::request::AccessRequest;
 
-/// Of one entry rule. A decision takes microseconds; this stops a loop over large data.
-pub(super) const TIME_LIMIT: Duration = Duration::from_millis(50);
+/// Of one entry rule, by the wall clock, which is all that the engine can measure: a decision takes
+/// microseconds, and this stops a loop over large data. Far above any decision, so that a thread that
+/// waits for a processor on a busy machine is not taken for one that loops.
+pub(super) const TIME_LIMIT: Duration = Duration::from_millis(500);
 /// Of one definition, looked at again to name it.
-const DEFINITION_TIME_LIMIT: Duration = Duration::from_millis(10);
+const DEFINITION_TIME_LIMIT: Duration = Duration::from_millis(50);
 /// How many definitions are looked at again; above it the rule's first definition is named.
 const MAX_DEFINITIONS_TRIED: usize = 256;
 
