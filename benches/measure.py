@@ -72,8 +72,9 @@ class Scene:
         self.started = []
         self.portreeve = self.work / "portreeve"
         shutil.copy2(args.portreeve, self.portreeve)
-        shim = self.work / "self_exe.so"
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, HERE / "self_exe.c"], check=True)
+        preload = self.work / "preload.so"
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", preload, HERE / "preload.c"], check=True)
+        self.valgrind = {"LD_PRELOAD": str(preload), "SELF_EXE": str(self.portreeve), "FIXED_SEEDS": "1"}
 
     def start(self, name, command, cpu, ready, env=None, **more):
         """Starts a process on one CPU and waits until `ready` holds of its output."""
@@ -167,7 +168,8 @@ def stage(scene, name, browser, count):
         command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                    scene.args.stages, name, str(count), *(["--browser"] if browser else [])]
         for _ in range(3):  # on a busy machine a decision can meet the engine's time limit
-            run = subprocess.run(command, capture_output=True, text=True)
+            run = subprocess.run(command, capture_output=True, text=True,
+                                 env={**os.environ, **scene.valgrind})
             if run.returncode == 0:
                 return int(re.search(r"Collected : (\d+)", run.stderr)[1])
         print(f"stage {name} failed: {run.stderr}", file=sys.stderr)
@@ -180,8 +182,7 @@ def whole(scene, name, bundle, count, options=()):
     each over as many new connections, in one process that has served before."""
     out, port = scene.work / f"{name}.callgrind", free_port()
     wrap = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    env = {"LD_PRELOAD": str(scene.work / "self_exe.so"), "SELF_EXE": str(scene.portreeve)}
-    sidecar = scene.sidecar(name, bundle, port, wrap, env)
+    sidecar = scene.sidecar(name, bundle, port, wrap, scene.valgrind)
     totals = []
     for requests in (200, count, 2 * count):
         connections = 4 if "--h2" in options else 16
@@ -192,7 +193,8 @@ def whole(scene, name, bundle, count, options=()):
         part = pathlib.Path(f"{out}.{len(totals) + 1}")
         totals.append(int(re.search(r"^(?:summary|totals): (\d+)", part.read_text(), re.M)[1]))
     if scene.args.keep_profile:
-        shutil.copy(f"{out}.3", pathlib.Path(scene.args.keep_profile) / f"{name}.callgrind")
+        for part in (2, 3):
+            shutil.copy(f"{out}.{part}", pathlib.Path(scene.args.keep_profile))
     scene.stop(sidecar)
     return (totals[2] - totals[1]) / count / 1000
 

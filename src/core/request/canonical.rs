@@ -94,7 +94,11 @@ pub(super) fn target(method: &Method, uri: Uri) -> Result<PathAndQuery, Refusal>
 
 /// RFC 3986 §3.3: what a path may hold; `%` is looked at by [`decode_unreserved`].
 fn check_bytes(path: &str) -> Result<(), Refusal> {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b);
+    let legal = |b: u8| {
+        // From `$` to `;` stand `$%&'()*+,-./`, the digits, `:` and `;`.
+        matches!(b, b'$'..=b';' | b'A'..=b'Z' | b'a'..=b'z')
+            || matches!(b, b'!' | b'=' | b'@' | b'_' | b'~')
+    };
     if path.bytes().all(legal) { Ok(()) } else { Err(Refusal::PathByte) }
 }
 
