@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::unstable::{BUILTINS, Expr, Rule};
 
 use super::super::Findings;
+use super::builtins;
 use super::names::{Names, dotted};
 use super::paths::RulePath;
 use super::rules::{Definition, Kind, Rules};
@@ -17,20 +18,6 @@ use super::walk::{Call, uses};
 pub(super) const MAX_STACK_DEPTH: usize = 240;
 /// The longest range that `numbers.range` may build.
 const MAX_RANGE: i64 = 10_000;
-
-const NOT_ALLOWED: [(&str, &str); 11] = [
-    ("http.send", "a decision sends no requests: put what it needs into data"),
-    ("opa.runtime", "a decision may depend on the request and the bundle only"),
-    ("rand.intn", "a decision must repeat"),
-    ("uuid.rfc4122", "a decision must repeat"),
-    ("net.lookup_ip_addr", "a decision sends no requests"),
-    ("rego.parse_module", "a decision parses no policy"),
-    ("net.cidr_expand", "its cost grows with its argument: use `net.cidr_contains`"),
-    ("bits.lsh", "its cost grows with its argument"),
-    ("io.jwt.decode_verify", "tokens are verified before policy: read `input.source.jwt`"),
-    ("io.jwt.decode", "tokens are verified before policy: read `input.source.jwt`"),
-    ("test.sleep", "a decision never waits"),
-];
 
 /// Reports what must not be evaluated.
 pub(super) fn check(rules: &Rules, findings: &mut Findings) {
@@ -100,7 +87,7 @@ const fn takes(arity: usize, given: usize) -> bool {
 
 fn check_builtin(call: &Call, definition: &Definition, findings: &mut Findings) {
     let name = dotted(&call.name);
-    if let Some((_, reason)) = NOT_ALLOWED.iter().find(|(builtin, _)| *builtin == name) {
+    if let Some(reason) = builtins::reason_refused(&name) {
         return at(call, findings, format!("the builtin `{name}` is not allowed: {reason}"));
     }
     if call.is_replacement {
@@ -110,18 +97,22 @@ fn check_builtin(call: &Call, definition: &Definition, findings: &mut Findings) 
     if name == "print" {
         return;
     }
-    let Some((_, arity)) = BUILTINS.get(name.as_str()).filter(|_| !name.starts_with("__")) else {
+    let Some(arity) = builtins::arity(&name).or_else(|| engines_arity(&name)) else {
         let package = super::rules::package_of(&definition.module);
         let message = format!("`{name}` is no builtin function and no function of `{package}`");
         return at(call, findings, message);
     };
-    let arity = usize::from(*arity);
     if !takes(arity, given) || (name == "time.now_ns" && given > 0) {
         at(call, findings, format!("`{name}` takes {arity} arguments, not {given}"));
     }
     if name.starts_with("numbers.range") {
         check_range(call, &name, findings);
     }
+}
+
+fn engines_arity(name: &str) -> Option<usize> {
+    let (_, arity) = BUILTINS.get(name).filter(|_| !name.starts_with("__"))?;
+    Some(usize::from(*arity))
 }
 
 fn check_range(call: &Call, name: &str, findings: &mut Findings) {

@@ -9,7 +9,7 @@ use super::super::{EvaluationError, Outcome, PolicyRef, Reason};
 use super::entry::EntryRule;
 use super::result::{self, Answer};
 use super::rules::Rules;
-use super::{Policies, clock, engines, input, load, message};
+use super::{Policies, builtins, engines, input, load, message};
 use crate::request::AccessRequest;
 
 /// Of one entry rule, by the wall clock, which is all that the engine can measure: a decision takes
@@ -25,7 +25,7 @@ impl Policies {
     /// Decides one request. A panic leaves the engine that raised it behind, unused.
     pub(in crate::policy) fn evaluate(&self, request: &AccessRequest) -> Verdict {
         let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
-        clock::set(request.time);
+        builtins::set_now(request.time);
         engine.set_input(input::document(request));
         let mut evaluation = Evaluation { engine, rules: &self.rules, is_clean: true };
         let verdict = evaluation.verdict(&self.entry.allow, self.entry.deny.as_ref());

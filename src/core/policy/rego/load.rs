@@ -9,7 +9,7 @@ use regorus::{Engine, PolicyLengthConfig, Value};
 
 use super::super::{Files, Findings};
 use super::rules::Rules;
-use super::{check, clock, data, message, scan};
+use super::{builtins, check, data, message, scan};
 
 /// Steps of the interpreter between two looks at the clock.
 const TIMER_INTERVAL: u32 = 16;
@@ -90,7 +90,7 @@ fn new_engine(time_limit: Duration) -> Engine {
     ) {
         engine.set_policy_length_config(PolicyLengthConfig { max_col, max_file_bytes, max_lines });
     }
-    clock::install(&mut engine);
+    builtins::install(&mut engine);
     engine
 }
 

@@ -12,7 +12,7 @@ mod names;
 mod walk;
 mod check;
 mod data;
-mod clock;
+mod builtins;
 mod load;
 mod entry;
 mod input;

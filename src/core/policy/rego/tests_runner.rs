@@ -9,7 +9,7 @@ use super::super::{Files, Findings, Severity};
 use super::load::{self, Loaded, Modules};
 use super::paths::RulePath;
 use super::rules::{Definition, package_of};
-use super::{clock, message};
+use super::{builtins, message};
 use crate::Timestamp;
 
 /// As OPA's test runner has it.
@@ -83,7 +83,7 @@ fn result(
 
 fn run(loaded: &Loaded, path: &RulePath) -> RegoTestOutcome {
     let mut engine = loaded.engine.clone();
-    clock::set(NOW);
+    builtins::set_now(NOW);
     let value = catch_unwind(AssertUnwindSafe(|| {
         engine.eval_rule(path.to_string()).map_err(|error| error.to_string())
     }));

@@ -1,0 +1,69 @@
+//! The builtin functions that are ours: what regorus lacks, what it gets wrong, and what a decision
+//! may not call.
+//!
+//! Each stands in the table of its family, once, with a bound on its cost; [`install`] puts all of
+//! them before regorus' own in an engine, and [`arity`] tells the load check of them.
+
+mod clock;
+mod refused;
+
+use anyhow::anyhow;
+use regorus::{Engine, Value};
+
+pub(super) use clock::set_now;
+pub(super) use refused::reason_refused;
+
+/// One builtin function.
+#[derive(Debug)]
+pub(super) struct Builtin {
+    /// As it is written in a policy: `time.now_ns`.
+    pub(super) name: &'static str,
+    pub(super) arity: u8,
+    /// Gets exactly `arity` values, none of them undefined.
+    pub(super) run: fn(&[Value]) -> Result<Value, BuiltinError>,
+}
+
+/// Why a call has no value; it becomes an error of the decision. It may quote its arguments, and is
+/// masked with them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct BuiltinError(pub(super) String);
+
+const FAMILIES: [&[Builtin]; 1] = [clock::BUILTINS];
+
+fn all() -> impl Iterator<Item = &'static Builtin> {
+    FAMILIES.into_iter().flatten()
+}
+
+/// How many arguments one of ours takes.
+pub(super) fn arity(name: &str) -> Option<usize> {
+    all().find(|builtin| builtin.name == name).map(|builtin| usize::from(builtin.arity))
+}
+
+/// Puts ours into a new engine, where they go before regorus' own of the same names.
+pub(super) fn install(engine: &mut Engine) {
+    for builtin in all() {
+        let run = |arguments: Vec<Value>| {
+            let name = builtin.name;
+            (builtin.run)(&arguments).map_err(|error| anyhow!("`{name}`: {error}"))
+        };
+        // It fails only where the name is taken by another extension; a new engine has none.
+        let _ = engine.add_extension(builtin.name.to_owned(), builtin.arity, Box::new(run));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_name_stands_once_and_is_not_refused() {
+        let mut seen = BTreeSet::new();
+        for builtin in all() {
+            assert!(seen.insert(builtin.name), "{} stands twice", builtin.name);
+            assert_eq!(reason_refused(builtin.name), None, "{}", builtin.name);
+        }
+    }
+}
