@@ -4,7 +4,18 @@
 //! Each stands in the table of its family, once, with a bound on its cost; [`install`] puts all of
 //! them before regorus' own in an engine, and [`arity`] tells the load check of them.
 
+mod arguments;
 mod clock;
+mod template;
+mod text;
+mod re2;
+mod regexes;
+mod globs;
+mod net;
+mod uri;
+mod numbers;
+mod collections;
+mod bounded;
 mod refused;
 
 use anyhow::anyhow;
@@ -29,7 +40,18 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 1] = [clock::BUILTINS];
+const FAMILIES: [&[Builtin]; 10] = [
+    clock::BUILTINS,
+    template::BUILTINS,
+    text::BUILTINS,
+    regexes::BUILTINS,
+    globs::BUILTINS,
+    net::BUILTINS,
+    uri::BUILTINS,
+    numbers::BUILTINS,
+    collections::BUILTINS,
+    bounded::BUILTINS,
+];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.into_iter().flatten()
@@ -38,6 +60,11 @@ fn all() -> impl Iterator<Item = &'static Builtin> {
 /// How many arguments one of ours takes.
 pub(super) fn arity(name: &str) -> Option<usize> {
     all().find(|builtin| builtin.name == name).map(|builtin| usize::from(builtin.arity))
+}
+
+/// What ours are called.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|builtin| builtin.name)
 }
 
 /// Puts ours into a new engine, where they go before regorus' own of the same names.

@@ -1,14 +1,12 @@
 //! What a policy may not call, and what to do instead.
 
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 9] = [
     ("http.send", "a decision sends no requests: put what it needs into data"),
     ("opa.runtime", "a decision may depend on the request and the bundle only"),
     ("rand.intn", "a decision must repeat"),
     ("uuid.rfc4122", "a decision must repeat"),
     ("net.lookup_ip_addr", "a decision sends no requests"),
     ("rego.parse_module", "a decision parses no policy"),
-    ("net.cidr_expand", "its cost grows with its argument: use `net.cidr_contains`"),
-    ("bits.lsh", "its cost grows with its argument"),
     ("io.jwt.decode_verify", "tokens are verified before policy: read `input.source.jwt`"),
     ("io.jwt.decode", "tokens are verified before policy: read `input.source.jwt`"),
     ("test.sleep", "a decision never waits"),
