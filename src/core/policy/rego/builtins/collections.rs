@@ -41,21 +41,45 @@ fn flatten(arguments: &[Value]) -> Result<Value, BuiltinError> {
 
 fn subset(arguments: &[Value]) -> Result<Value, BuiltinError> {
     let (whole, part) = (at(arguments, 0)?, at(arguments, 1)?);
+    if is_comparable(whole, part) {
+        return Ok(Value::from(is_subset(whole, part)?));
+    }
+    error(format!("{} and {} cannot be compared", kind(whole), kind(part)))
+}
+
+const fn is_comparable(whole: &Value, part: &Value) -> bool {
+    matches!(
+        (whole, part),
+        (Value::Array(_), Value::Array(_) | Value::Set(_))
+            | (Value::Object(_), Value::Object(_))
+            | (Value::Set(_), Value::Set(_))
+    )
+}
+
+/// Values nest no deeper than the parsers let them.
+fn is_subset(whole: &Value, part: &Value) -> Result<bool, BuiltinError> {
     match (whole, part) {
         (Value::Array(whole), Value::Array(part)) => {
             check_steps(whole.len(), part.len())?;
             let part = part.as_slice();
             let mut windows = whole.as_slice().windows(part.len().max(1));
-            Ok(Value::from(part.is_empty() || windows.any(|window| window == part)))
+            Ok(part.is_empty() || windows.any(|window| window == part))
         }
         (Value::Array(whole), Value::Set(part)) => {
             let whole: BTreeSet<&Value> = whole.iter().collect();
-            Ok(Value::from(part.iter().all(|value| whole.contains(value))))
+            Ok(part.iter().all(|value| whole.contains(value)))
         }
-        (Value::Object(_), Value::Object(_)) | (Value::Set(_), Value::Set(_)) => {
-            regorus("object.subset", arguments)
+        (Value::Set(whole), Value::Set(part)) => Ok(part.iter().all(|value| whole.contains(value))),
+        (Value::Object(whole), Value::Object(part)) => {
+            for (key, part) in part.iter() {
+                let Some(whole) = whole.get(key) else { return Ok(false) };
+                if !is_subset(whole, part)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         }
-        _ => error(format!("{} and {} cannot be compared", kind(whole), kind(part))),
+        _ => Ok(whole == part),
     }
 }
 
@@ -114,35 +138,41 @@ impl<'a> Search<'a> {
         self.next(node).is_some()
     }
 
-    /// A path ends where nothing follows, or nothing that it has not been at.
+    /// A path ends at a node without neighbours, before one that the graph lacks, and where it leads
+    /// back to a node that it came from.
     fn visit(&mut self, node: &Value) -> Result<(), BuiltinError> {
+        let next = match self.next(node) {
+            Some(Value::Array(array)) => array.iter().collect(),
+            Some(Value::Set(set)) => set.iter().collect(),
+            Some(_) => Vec::new(),
+            None => return self.found(),
+        };
         self.path.push(node.clone());
         if self.path.len() > MAX_PATH_LENGTH {
             return error(format!("a path is longer than {MAX_PATH_LENGTH} nodes"));
         }
-        let next = match self.next(node) {
-            Some(Value::Array(array)) => array.iter().collect(),
-            Some(Value::Set(set)) => set.iter().collect(),
-            _ => Vec::new(),
-        };
-        let mut ends = next.is_empty();
-        for node in next {
+        if next.is_empty() {
+            self.found()?;
+        }
+        for neighbour in next {
             self.steps += self.path.len();
             if self.steps > MAX_STEPS {
                 return error(format!("the search takes more than {MAX_STEPS} steps"));
             }
-            if !self.has(node) || self.path.contains(node) {
-                ends = true;
+            let before = self.path.split_last().map(|(_, before)| before).unwrap_or_default();
+            if before.contains(neighbour) {
+                self.found()?;
             } else {
-                self.visit(node)?;
+                self.visit(neighbour)?;
             }
-        }
-        if ends {
-            self.found.insert(Value::from(self.path.clone()));
-            check_elements(self.found.len())?;
         }
         self.path.pop();
         Ok(())
+    }
+
+    fn found(&mut self) -> Result<(), BuiltinError> {
+        self.found.insert(Value::from(self.path.clone()));
+        check_elements(self.found.len())
     }
 }
 

@@ -8,9 +8,11 @@ mod arguments;
 mod clock;
 mod template;
 mod text;
+mod formats;
 mod re2;
 mod regexes;
 mod globs;
+mod globs_match;
 mod net;
 mod uri;
 mod numbers;
@@ -40,10 +42,12 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 10] = [
+const FAMILIES: [&[Builtin]; 12] = [
     clock::BUILTINS,
     template::BUILTINS,
     text::BUILTINS,
+    formats::BUILTINS,
+    globs_match::BUILTINS,
     regexes::BUILTINS,
     globs::BUILTINS,
     net::BUILTINS,

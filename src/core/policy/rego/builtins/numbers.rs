@@ -122,7 +122,7 @@ fn check_written(text: &str) -> Result<(), BuiltinError> {
     Ok(())
 }
 
-fn format_int(arguments: &[Value]) -> Result<Value, BuiltinError> {
+pub(super) fn format_int(arguments: &[Value]) -> Result<Value, BuiltinError> {
     check_size(at(arguments, 0)?)?;
     regorus("format_int", arguments)
 }
