@@ -14,6 +14,7 @@ use crate::admin::{
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
 use crate::connections::Registry;
+use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
 use crate::identity::Identity;
 use crate::store::{Failure, LoaderState, Store};
@@ -27,6 +28,7 @@ pub(crate) struct Live {
     pub(super) clock: Clock,
     pub(super) identity: Identity,
     pub(super) store: Store,
+    pub(super) pool: Pool,
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
@@ -43,6 +45,7 @@ impl Report for Live {
     fn readiness(&self) -> Readiness {
         let mut parts = vec![self.identity_part(), self.policy_part(), self.log_part()];
         parts.push(self.listeners_part());
+        parts.extend(self.pool_part());
         if self.draining.load(Ordering::Acquire) {
             let text = "the sidecar is ending and takes no new connections";
             parts.push(Part::not_ready("drain", "draining", text));
@@ -109,6 +112,20 @@ impl Live {
             (audit::State::Failing, error) => {
                 Part::not_ready("log", "log.failing", error.unwrap_or_default())
             }
+        }
+    }
+
+    /// Told only where there is something to tell: most bundles need no pool.
+    fn pool_part(&self) -> Option<Part> {
+        let status = self.pool.status();
+        let PoolStatus { overrunning, overruns } = status;
+        let text = format!("{overrunning} given-up evaluations still run, of {overruns} in all");
+        if status.is_exhausted() {
+            Some(Part::not_ready("evaluation", "evaluation.exhausted", text))
+        } else if overrunning > 0 {
+            Some(Part::degraded("evaluation", "evaluation.overruns", text))
+        } else {
+            None
         }
     }
 
