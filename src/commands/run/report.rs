@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
-use super::feed::with_findings;
 use crate::admin::{
     IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
 };
@@ -17,7 +16,7 @@ use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
 use crate::identity::Identity;
-use crate::store::{Failure, LoaderState, Store};
+use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
 /// The stages of a running sidecar, as its tasks and its report see them.
@@ -188,5 +187,5 @@ impl Live {
 }
 
 fn in_words(failure: &Failure) -> String {
-    with_findings(&failure.text, &failure.findings)
+    store::with_findings(&failure.text, &failure.findings)
 }
