@@ -44,9 +44,9 @@ pub(super) const BUILTINS: &[Builtin] = &[
 ];
 
 /// Per line of the output.
-const MAX_INDENT_BYTES: usize = 32;
+pub(super) const MAX_INDENT_BYTES: usize = 32;
 /// Digits that follow each other in a document; numbers are parsed in the square of their length.
-const MAX_DIGITS: usize = 1024;
+pub(super) const MAX_DIGITS: usize = 1024;
 
 fn trim(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
     check_steps(string(arguments, 0)?.len(), string(arguments, 1)?.len())?;

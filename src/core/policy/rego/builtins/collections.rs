@@ -18,11 +18,11 @@ pub(super) const BUILTINS: &[Builtin] = &[
 ];
 
 /// A path through a graph is recursion of ours.
-const MAX_PATH_LENGTH: usize = 128;
+pub(super) const MAX_PATH_LENGTH: usize = 128;
 /// Each copy may double the document.
-const MAX_PATCH_COPIES: usize = 8;
+pub(super) const MAX_PATCH_COPIES: usize = 8;
 /// Operations of one patch.
-const MAX_PATCH_OPERATIONS: usize = 1_000;
+pub(super) const MAX_PATCH_OPERATIONS: usize = 1_000;
 
 /// Arrays and sets within the array, one level.
 fn flatten(arguments: &[Value]) -> Result<Value, BuiltinError> {

@@ -13,7 +13,7 @@ use super::{Builtin, BuiltinError};
 pub(super) const BUILTINS: &[Builtin] = &[Builtin { name: "sprintf", arity: 2, run: sprintf }];
 
 /// Of a width or a precision; a column of a report is narrower.
-const MAX_WIDTH: usize = 1_000;
+pub(super) const MAX_WIDTH: usize = 1_000;
 
 #[derive(Debug, Default)]
 struct Directive {

@@ -16,9 +16,9 @@ pub(super) const BUILTINS: &[Builtin] = &[
 ];
 
 /// A glob is written by hand.
-const MAX_GLOB_BYTES: usize = 4 * 1024;
+pub(super) const MAX_GLOB_BYTES: usize = 4 * 1024;
 /// What is matched: paths, hosts and names.
-const MAX_MATCHED_BYTES: usize = 64 * 1024;
+pub(super) const MAX_MATCHED_BYTES: usize = 64 * 1024;
 /// Where no delimiter is named.
 const DEFAULT_DELIMITER: char = '.';
 

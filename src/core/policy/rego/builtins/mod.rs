@@ -19,6 +19,10 @@ mod numbers;
 mod collections;
 mod bounded;
 mod refused;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod reference;
 
 use anyhow::anyhow;
 use regorus::{Engine, Value};

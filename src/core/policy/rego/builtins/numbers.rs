@@ -21,13 +21,13 @@ pub(super) const BUILTINS: &[Builtin] = &[
 ];
 
 /// Keys of 4,096 bits are the largest numbers that a policy compares.
-const MAX_SHIFT: i64 = 4096;
+pub(super) const MAX_SHIFT: i64 = 4096;
 /// What a written number may take, and with it the digits of a number that a request can hold.
-const MAX_NUMBER_BYTES: usize = 1024;
+pub(super) const MAX_NUMBER_BYTES: usize = 1024;
 /// Above it the digits of `1e400` would be written out; 308 is where floating point ends.
-const MAX_EXPONENT: u32 = 308;
+pub(super) const MAX_EXPONENT: u32 = 308;
 /// Factors of one product: each makes the number longer.
-const MAX_FACTORS: usize = 1_000;
+pub(super) const MAX_FACTORS: usize = 1_000;
 
 fn range(arguments: &[Value]) -> Result<Value, BuiltinError> {
     steps(integer(arguments, 0)?, integer(arguments, 1)?, 1)

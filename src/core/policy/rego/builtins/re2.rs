@@ -12,10 +12,10 @@ use super::BuiltinError;
 use super::arguments::error;
 
 /// A pattern is written by hand.
-const MAX_PATTERN_BYTES: usize = 8 * 1024;
+pub(super) const MAX_PATTERN_BYTES: usize = 8 * 1024;
 /// The compiled form, which bounds what each character of a text may cost: `[a-z]{1,1000}` takes a
 /// quarter of it.
-const MAX_PROGRAM_BYTES: usize = 1 << 20;
+pub(super) const MAX_PROGRAM_BYTES: usize = 1 << 20;
 /// What a match may keep of the automaton that it builds as it goes.
 const MAX_AUTOMATON_BYTES: usize = 256 * 1024;
 /// RE2's own limit of one repetition.

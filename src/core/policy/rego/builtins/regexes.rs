@@ -17,7 +17,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
 ];
 
 /// What is matched: a character may cost as much as a pattern has states.
-const MAX_MATCHED_BYTES: usize = 64 * 1024;
+pub(super) const MAX_MATCHED_BYTES: usize = 64 * 1024;
 
 fn pattern(arguments: &[Value], index: usize) -> Result<Regex, BuiltinError> {
     re2::compile(string(arguments, index)?)

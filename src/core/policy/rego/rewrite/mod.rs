@@ -14,6 +14,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::super::{Finding, Findings};
+use super::scan;
 use cursor::Placed;
 
 /// A file as the parser shall see it.
@@ -30,6 +32,39 @@ impl Rewritten {
         let Some(columns) = self.columns.get(&line) else { return column };
         let index = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
         columns.get(index).or(columns.last()).copied().unwrap_or(column)
+    }
+}
+
+/// The files of a bundle that the parser sees rewritten.
+#[derive(Debug, Default)]
+pub(super) struct Sources(BTreeMap<String, (String, Rewritten)>);
+
+impl Sources {
+    /// What the parser shall see of a file that the scan has passed; `None` after a finding.
+    pub(super) fn parsed(
+        &mut self,
+        file: &str,
+        text: &str,
+        findings: &mut Findings,
+    ) -> Option<String> {
+        let Some(rewritten) = rewrite(text) else { return Some(text.to_owned()) };
+        let parsed = rewritten.text.clone();
+        let before = findings.0.len();
+        scan::scan(file, &parsed, findings);
+        let is_clean = findings.0.len() == before;
+        self.0.insert(file.to_owned(), (text.to_owned(), rewritten));
+        is_clean.then_some(parsed)
+    }
+
+    /// Leads findings of rewritten files back to what stands in them.
+    pub(super) fn lead_back<'a>(&self, findings: impl Iterator<Item = &'a mut Finding>) {
+        for finding in findings {
+            let Some((text, rewritten)) = self.0.get(&finding.file) else { continue };
+            finding.column = rewritten.column(finding.line, finding.column);
+            let index = usize::try_from(finding.line).unwrap_or_default().checked_sub(1);
+            let line = index.and_then(|index| text.lines().nth(index));
+            finding.source = finding.source.take().and(line).map(|line| line.trim().to_owned());
+        }
     }
 }
 
