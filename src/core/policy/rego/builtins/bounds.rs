@@ -1,7 +1,7 @@
 //! What the bounds of the builtins are, in words, for their page.
 
 use super::arguments::{MAX_ELEMENTS, MAX_STEPS, MAX_TEXT_BYTES};
-use super::{bounded, collections, formats, globs, numbers, re2, regexes};
+use super::{bounded, collections, formats, globs, numbers, re2, regexes, times};
 
 /// Of one builtin; empty where its cost grows with the length of its arguments only.
 pub(super) fn of(name: &str) -> String {
@@ -51,6 +51,10 @@ fn bounds() -> Bounds {
             format!("{MAX_ELEMENTS} elements"),
         ),
         (&["net.cidr_contains_matches"], format!("{steps}; {MAX_ELEMENTS} matches")),
+        (
+            &["time.parse_ns", "time.format"],
+            format!("a layout of {} bytes, all ASCII", times::MAX_LAYOUT_BYTES),
+        ),
         (&["bits.lsh"], format!("a shift by {} bits", numbers::MAX_SHIFT)),
         (
             &["to_number", "units.parse", "units.parse_bytes"],

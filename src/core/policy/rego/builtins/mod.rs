@@ -17,8 +17,11 @@ mod net;
 mod uri;
 mod numbers;
 mod collections;
+mod times;
 mod bounded;
 mod refused;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
@@ -46,7 +49,7 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 12] = [
+const FAMILIES: &[&[Builtin]] = &[
     clock::BUILTINS,
     template::BUILTINS,
     text::BUILTINS,
@@ -58,11 +61,14 @@ const FAMILIES: [&[Builtin]; 12] = [
     uri::BUILTINS,
     numbers::BUILTINS,
     collections::BUILTINS,
+    times::BUILTINS,
     bounded::BUILTINS,
+    #[cfg(test)]
+    tests::BUILTINS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
-    FAMILIES.into_iter().flatten()
+    FAMILIES.iter().copied().flatten()
 }
 
 /// How many arguments one of ours takes.
@@ -92,6 +98,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// No argument is known to make another one panic.
+    pub(super) const BUILTINS: &[Builtin] = &[Builtin {
+        name: "test.panic_on",
+        arity: 2,
+        run: |arguments| {
+            assert_ne!(arguments.first(), arguments.get(1));
+            Ok(Value::from(true))
+        },
+    }];
 
     #[test]
     fn a_name_stands_once_and_is_not_refused() {
