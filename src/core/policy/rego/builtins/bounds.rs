@@ -16,6 +16,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 type Bounds = Vec<(&'static [&'static str], String)>;
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn bounds() -> Bounds {
     let text = format!("a text of {MAX_TEXT_BYTES} bytes");
     let steps = format!("{MAX_STEPS} comparisons");

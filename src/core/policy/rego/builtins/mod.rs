@@ -4,6 +4,11 @@
 //! Each stands in the table of its family, once, with a bound on its cost; [`install`] puts all of
 //! them before regorus' own in an engine, and [`arity`] tells the load check of them.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a value of any type but those wanted is an error, whichever it is"
+)]
+
 mod arguments;
 mod clock;
 mod template;

@@ -178,7 +178,7 @@ impl Translation<'_> {
             'a' | 'f' | 'n' | 'r' | 't' | 'v' => self.text.extend(['\\', next]),
             '0'..='7' => return self.octal(next),
             _ if next.is_ascii_punctuation() => {
-                self.text.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])))
+                self.text.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])));
             }
             _ => return error(format!("the pattern holds the unknown escape `\\{next}`")),
         }
