@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
