@@ -4,7 +4,7 @@ use super::*;
 
 #[track_caller]
 fn check(suite: Suite, at_least: usize) {
-    let results = results(suite, None).unwrap();
+    let results = results(suite, None, None).unwrap();
     let mut text = Vec::new();
     report::print(&mut text, suite.as_str(), &results, Format::Pretty).unwrap();
     let summary = Summary::of(&results);
@@ -20,7 +20,7 @@ fn canonical_request_cases_hold() {
 #[test]
 fn the_shipped_policies_pass_every_kind_of_test() {
     check(Suite::Policy, 70);
-    let results = results(Suite::Policy, None).unwrap();
+    let results = results(Suite::Policy, None, None).unwrap();
     for suffix in ["_test.rego", ".cedar-tests.json", "_test.yaml"] {
         assert!(results.iter().any(|result| result.file.ends_with(suffix)), "{suffix}");
     }
@@ -36,7 +36,7 @@ fn outcomes(suite: Suite, cases: &Value) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cases.json");
     std::fs::write(&file, cases.to_string()).unwrap();
-    let results = results(suite, Some(&file)).unwrap();
+    let results = results(suite, Some(&file), None).unwrap();
     results.iter().map(|result| result.outcome.as_str().to_owned()).collect()
 }
 
@@ -107,9 +107,9 @@ fn the_list_of_expected_failures_applies_to_cases_from_elsewhere() {
 
 #[test]
 fn cases_that_cannot_be_read_are_an_error_of_the_command() {
-    assert!(results(Suite::SpiffeId, Some(Path::new("/nonexistent"))).is_err());
+    assert!(results(Suite::SpiffeId, Some(Path::new("/nonexistent")), None).is_err());
     let empty = tempfile::tempdir().unwrap();
-    assert!(results(Suite::SpiffeId, Some(empty.path())).is_err());
+    assert!(results(Suite::SpiffeId, Some(empty.path()), None).is_err());
 }
 
 #[track_caller]

@@ -58,8 +58,7 @@ pub fn compliance_cases(
         return Err(format!("the file is larger than {MAX_TEST_FILE_BYTES} bytes"));
     }
     let is_json = file.ends_with(".json");
-    let document =
-        if is_json { Value::from_json_str(text) } else { Value::from_yaml_str(text) };
+    let document = if is_json { Value::from_json_str(text) } else { Value::from_yaml_str(text) };
     let document = document.map_err(|error| format!("the file cannot be read: {error}"))?;
     let cases = if document.as_object().is_ok() { &document["cases"] } else { &document };
     let cases = cases.as_array().map_err(|_| "the file has no list of cases".to_owned())?;
