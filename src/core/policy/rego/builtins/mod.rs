@@ -5,6 +5,8 @@
 //! them before regorus' own in an engine, and [`arity`] tells the load check of them.
 
 mod clock;
+mod crypto;
+mod jwt;
 mod refused;
 
 use anyhow::anyhow;
@@ -29,7 +31,18 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 1] = [clock::BUILTINS];
+const FAMILIES: [&[Builtin]; 10] = [
+    clock::BUILTINS,
+    crypto::HASH,
+    crypto::CERTIFICATE,
+    crypto::CHAIN,
+    crypto::REQUEST,
+    crypto::PRIVATE_KEY,
+    jwt::DECODE,
+    jwt::VERIFY,
+    jwt::DECODE_VERIFY,
+    jwt::SIGN,
+];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.into_iter().flatten()

@@ -1,6 +1,6 @@
 //! What a policy may not call, and what to do instead.
 
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 10] = [
     ("http.send", "a decision sends no requests: put what it needs into data"),
     ("opa.runtime", "a decision may depend on the request and the bundle only"),
     ("rand.intn", "a decision must repeat"),
@@ -9,8 +9,7 @@ const REFUSED: [(&str, &str); 11] = [
     ("rego.parse_module", "a decision parses no policy"),
     ("net.cidr_expand", "its cost grows with its argument: use `net.cidr_contains`"),
     ("bits.lsh", "its cost grows with its argument"),
-    ("io.jwt.decode_verify", "tokens are verified before policy: read `input.source.jwt`"),
-    ("io.jwt.decode", "tokens are verified before policy: read `input.source.jwt`"),
+    ("providers.aws.sign_req", "a decision signs no requests"),
     ("test.sleep", "a decision never waits"),
 ];
 
