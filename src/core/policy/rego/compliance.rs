@@ -106,3 +106,9 @@ fn holds(result: &QueryResult) -> bool {
     let fails = |value: &Value| matches!(value, Value::Bool(false) | Value::Undefined);
     !result.expressions.iter().any(|expression| fails(&expression.value))
 }
+
+/// Whether an error's text is that of a builtin of the product, which says its name first.
+pub(in crate::policy) fn is_raised_by_ours(text: &str) -> bool {
+    let name = text.strip_prefix('`').and_then(|text| text.split_once("`: "));
+    name.is_some_and(|(name, _)| builtins::arity(name).is_some())
+}

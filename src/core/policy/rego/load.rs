@@ -15,7 +15,7 @@ use super::{builtins, check, data, message, scan};
 /// Steps of the interpreter between two looks at the clock.
 const TIMER_INTERVAL: u32 = 16;
 /// Above what the scan lets through, so that the scan's message is the one that people see.
-const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
+const PARSER_MAX_COLUMNS: u32 = 16 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
 /// What the parser says where a body stands as Rego had it before 1.0.

@@ -54,9 +54,11 @@ fn trim(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
 }
 
 fn pairs(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
-    let length = |index| match at(arguments, index)? {
-        Value::String(_) => Ok(1),
-        _ => Ok(elements(arguments, index)?.len()),
+    let length = |index| -> Result<usize, BuiltinError> {
+        match at(arguments, index)? {
+            Value::String(_) => Ok(1),
+            _ => Ok(elements(arguments, index)?.len()),
+        }
     };
     check_steps(length(0)?, length(1)?)?;
     regorus(name, arguments)

@@ -11,6 +11,8 @@
 
 mod arguments;
 mod clock;
+mod crypto;
+mod jwt;
 mod template;
 mod text;
 mod formats;
@@ -68,6 +70,15 @@ const FAMILIES: &[&[Builtin]] = &[
     collections::BUILTINS,
     times::BUILTINS,
     bounded::BUILTINS,
+    crypto::HASH,
+    crypto::CERTIFICATE,
+    crypto::CHAIN,
+    crypto::REQUEST,
+    crypto::PRIVATE_KEY,
+    jwt::DECODE,
+    jwt::VERIFY,
+    jwt::DECODE_VERIFY,
+    jwt::SIGN,
     #[cfg(test)]
     tests::BUILTINS,
 ];

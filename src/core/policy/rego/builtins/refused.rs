@@ -9,8 +9,6 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("rego.parse_module", "a decision parses no policy"),
     ("rego.metadata.chain", "a decision reads no annotations: put the text into the rule"),
     ("rego.metadata.rule", "a decision reads no annotations: put the text into the rule"),
-    ("io.jwt.decode_verify", "tokens are verified before policy: read `input.source.jwt`"),
-    ("io.jwt.decode", "tokens are verified before policy: read `input.source.jwt`"),
     ("test.sleep", "a decision never waits"),
     ("providers.aws.sign_req", "a decision sends no requests, and holds no keys to sign them"),
     ("strings.render_template", "Go's template language is a language of its own: use `sprintf`"),

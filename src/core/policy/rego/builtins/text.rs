@@ -163,7 +163,7 @@ fn semver_is_valid(arguments: &[Value]) -> Result<Value, BuiltinError> {
 }
 
 fn semver_compare(arguments: &[Value]) -> Result<Value, BuiltinError> {
-    let bare = |index| {
+    let bare = |index| -> Result<Value, BuiltinError> {
         let text = string(arguments, index)?;
         Ok(Value::from(text.strip_prefix('v').unwrap_or(text)))
     };
