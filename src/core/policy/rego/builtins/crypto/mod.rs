@@ -34,3 +34,6 @@ pub(super) use chain::BUILTINS as CHAIN;
 pub(super) use hash::BUILTINS as HASH;
 pub(super) use key_builtins::BUILTINS as PRIVATE_KEY;
 pub(super) use request::BUILTINS as REQUEST;
+
+#[cfg(test)]
+mod tests;

@@ -16,3 +16,8 @@ pub(super) use decode_verify::BUILTINS as DECODE_VERIFY;
 pub(super) use sign::BUILTINS as SIGN;
 pub(super) use token::BUILTINS as DECODE;
 pub(super) use verify::BUILTINS as VERIFY;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wycheproof;
