@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
@@ -33,7 +34,7 @@ use entry::Entry;
 use load::{Loaded, Modules};
 use rules::Rules;
 
-pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask};
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
