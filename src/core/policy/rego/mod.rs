@@ -20,6 +20,7 @@ mod result;
 mod engines;
 mod evaluate;
 mod tests_runner;
+mod compliance;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
 
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
@@ -58,6 +60,11 @@ impl Policies {
         let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Some(Self { id, engine, rules, entry, reads })
+    }
+
+    /// Whether a policy calls a builtin whose cost has no bound.
+    pub(super) fn needs_pool(&self) -> bool {
+        false
     }
 
     /// How many rule definitions are served.
