@@ -25,7 +25,7 @@ pub(super) struct EntryRule {
     pub(super) definitions: Vec<EntryDefinition>,
     /// The rules that make an object key by key, `allow["allowed"] := …`; then the rule has no
     /// definitions of its own.
-    pub(super) parts: Vec<EntryRule>,
+    pub(super) parts: Vec<Self>,
 }
 
 #[derive(Debug)]

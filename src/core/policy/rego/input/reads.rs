@@ -103,19 +103,21 @@ fn takes_more_than_patterns(rule: &Rule) -> bool {
 }
 
 fn is_pattern(expr: &Expr) -> bool {
-    match expr {
-        Expr::String { .. }
-        | Expr::RawString { .. }
-        | Expr::Number { .. }
-        | Expr::Bool { .. }
-        | Expr::Null { .. }
-        | Expr::Var { .. } => true,
-        Expr::Array { items, .. } => items.iter().all(|item| is_pattern(item)),
-        Expr::Object { fields, .. } => {
-            fields.iter().all(|(_, key, value)| is_pattern(key) && is_pattern(value))
-        }
-        _ => false,
+    if let Expr::Array { items, .. } = expr {
+        return items.iter().all(|item| is_pattern(item));
     }
+    if let Expr::Object { fields, .. } = expr {
+        return fields.iter().all(|(_, key, value)| is_pattern(key) && is_pattern(value));
+    }
+    matches!(
+        expr,
+        Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. }
+            | Expr::Var { .. }
+    )
 }
 
 #[cfg(test)]

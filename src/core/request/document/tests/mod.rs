@@ -84,7 +84,7 @@ fn a_document_comes_back_as_it_was() {
 #[test]
 fn every_key_is_there_and_in_the_schema() {
     let schema: Value =
-        serde_json::from_str(include_str!("../../../../schemas/input.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../../schemas/input.json")).unwrap();
     let bare = AccessRequest::described(&json!({ "path": "/" })).unwrap().to_document();
     check_keys("input", &schema, &schema, &bare);
     check_keys("input", &schema, &schema, &full());
