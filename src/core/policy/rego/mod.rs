@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
@@ -34,7 +35,7 @@ use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
 
-pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask};
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
