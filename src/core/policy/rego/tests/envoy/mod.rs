@@ -4,6 +4,7 @@
 mod answers;
 mod document;
 mod policies;
+mod shipped;
 
 use std::sync::Arc;
 
