@@ -1,0 +1,97 @@
+//! Calls: builtins that do not exist, leave the process or do not repeat, and builtins whose cost an
+//! argument sets.
+
+use regorus::unstable::{BUILTINS, Expr};
+
+use super::super::super::Findings;
+use super::super::builtins;
+use super::super::names::{Names, dotted};
+use super::super::paths::RulePath;
+use super::super::rules::{Definition, Kind, Rules, package_of};
+use super::super::walk::Call;
+
+/// The longest range that `numbers.range` may build.
+const MAX_RANGE: i64 = 10_000;
+
+/// The function of the bundle that is called, if it is one.
+pub(super) fn check_call(
+    call: &Call,
+    definition: &Definition,
+    names: &Names<'_>,
+    rules: &Rules,
+    findings: &mut Findings,
+) -> Option<RulePath> {
+    let Some(function) = names.function(&call.name) else {
+        check_builtin(call, definition, findings);
+        return None;
+    };
+    check_arity(call, &function, rules, findings);
+    Some(function)
+}
+
+fn check_arity(call: &Call, function: &RulePath, rules: &Rules, findings: &mut Findings) {
+    let Some(Kind::Function { arity }) = rules.at(function).first().map(|d| d.kind) else { return };
+    if !call.is_replacement && !takes(arity, call.arguments.len()) {
+        let given = call.arguments.len();
+        at(call, findings, format!("`{function}` takes {arity} arguments, not {given}"));
+    }
+}
+
+/// One more argument than a function takes receives its result.
+const fn takes(arity: usize, given: usize) -> bool {
+    given == arity || given == arity + 1
+}
+
+fn check_builtin(call: &Call, definition: &Definition, findings: &mut Findings) {
+    let name = dotted(&call.name);
+    if let Some(reason) = builtins::reason_refused(&name) {
+        return at(call, findings, format!("the builtin `{name}` is not allowed: {reason}"));
+    }
+    if call.is_replacement {
+        return;
+    }
+    let given = call.arguments.len();
+    if name == "print" {
+        return;
+    }
+    let Some(arity) = builtins::arity(&name).or_else(|| engines_arity(&name)) else {
+        let package = package_of(&definition.module);
+        let message = format!("`{name}` is no builtin function and no function of `{package}`");
+        return at(call, findings, message);
+    };
+    if !takes(arity, given) || (name == "time.now_ns" && given > 0) {
+        at(call, findings, format!("`{name}` takes {arity} arguments, not {given}"));
+    }
+    if name.starts_with("numbers.range") {
+        check_range(call, &name, findings);
+    }
+}
+
+fn engines_arity(name: &str) -> Option<usize> {
+    let (_, arity) = BUILTINS.get(name).filter(|_| !name.starts_with("__"))?;
+    Some(usize::from(*arity))
+}
+
+fn check_range(call: &Call, name: &str, findings: &mut Findings) {
+    let bounds: Option<Vec<i64>> = call.arguments.iter().take(2).map(|a| number(a)).collect();
+    let is_small = bounds.is_some_and(|bounds| bounds.iter().all(|b| b.abs() <= MAX_RANGE));
+    if !is_small {
+        let message =
+            format!("the bounds of `{name}` must be written out, and not above {MAX_RANGE}");
+        at(call, findings, message);
+    }
+}
+
+fn number(expr: &Expr) -> Option<i64> {
+    if let Expr::Number { value, .. } = expr {
+        value.as_i64().ok()
+    } else if let Expr::UnaryExpr { expr, .. } = expr {
+        number(expr).map(i64::saturating_neg)
+    } else {
+        None
+    }
+}
+
+fn at(call: &Call, findings: &mut Findings, message: String) {
+    findings.error(call.span.source.file(), call.span.line, call.span.col, message);
+}
