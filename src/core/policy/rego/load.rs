@@ -41,18 +41,29 @@ pub(super) fn load(
     time_limit: Duration,
     findings: &mut Findings,
 ) -> Option<Loaded> {
-    let before = findings.0.len();
+    let mut own = Findings::default();
+    let loaded = load_into(files, modules, time_limit, &mut own);
+    findings.0.append(&mut own.0);
+    loaded
+}
+
+fn load_into(
+    files: &Files,
+    modules: Modules,
+    time_limit: Duration,
+    findings: &mut Findings,
+) -> Option<Loaded> {
     let mut engine = new_engine(time_limit);
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
         add_module(&mut engine, file, content, findings);
     }
-    if findings.0.len() > before {
+    if findings.has_errors() {
         return None;
     }
     let rules = Rules::of(engine.get_modules());
     check::check(&rules, findings);
     let data = data::load(files, &rules, findings);
-    if findings.0.len() > before {
+    if findings.has_errors() {
         return None;
     }
     if let Err(error) = engine.add_data(data?) {

@@ -223,7 +223,7 @@ fn value_of(assign: &RuleAssign) -> &Ref<Expr> {
 }
 
 /// The names that a query declares itself: `some`, `some … in` and `:=`.
-fn declared(query: &Query) -> BTreeSet<String> {
+pub(super) fn declared(query: &Query) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for statement in &query.stmts {
         match &statement.literal {
@@ -244,7 +244,7 @@ fn declared(query: &Query) -> BTreeSet<String> {
     names
 }
 
-fn names_in_pattern(pattern: &Expr, names: &mut BTreeSet<String>) {
+pub(super) fn names_in_pattern(pattern: &Expr, names: &mut BTreeSet<String>) {
     if let Expr::Var { span, .. } = pattern {
         names.insert(span.text().to_owned());
     } else if let Expr::Array { items, .. } = pattern {

@@ -1,11 +1,11 @@
 //! Calls: builtins that do not exist, leave the process or do not repeat, and builtins whose cost an
 //! argument sets.
 
-use regorus::unstable::{BUILTINS, Expr};
+use regorus::unstable::Expr;
 
 use super::super::super::Findings;
 use super::super::builtins;
-use super::super::names::{Names, dotted};
+use super::super::names::{Names, builtin_arity, dotted};
 use super::super::paths::RulePath;
 use super::super::rules::{Definition, Kind, Rules, package_of};
 use super::super::walk::Call;
@@ -54,7 +54,7 @@ fn check_builtin(call: &Call, definition: &Definition, findings: &mut Findings) 
     if name == "print" {
         return;
     }
-    let Some(arity) = builtins::arity(&name).or_else(|| engines_arity(&name)) else {
+    let Some(arity) = builtin_arity(&name) else {
         let package = package_of(&definition.module);
         let message = format!("`{name}` is no builtin function and no function of `{package}`");
         return at(call, findings, message);
@@ -65,11 +65,6 @@ fn check_builtin(call: &Call, definition: &Definition, findings: &mut Findings) 
     if name.starts_with("numbers.range") {
         check_range(call, &name, findings);
     }
-}
-
-fn engines_arity(name: &str) -> Option<usize> {
-    let (_, arity) = BUILTINS.get(name).filter(|_| !name.starts_with("__"))?;
-    Some(usize::from(*arity))
 }
 
 fn check_range(call: &Call, name: &str, findings: &mut Findings) {

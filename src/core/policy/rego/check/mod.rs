@@ -4,16 +4,20 @@
 mod calls;
 mod graph;
 mod kinds;
+mod safety;
 
 use std::collections::BTreeMap;
 
-use super::super::Findings;
+use regorus::unstable::Span;
+
+use super::super::{Code, Finding, Findings, Severity};
 use super::names::Names;
 use super::rules::Rules;
 use super::walk::uses;
 use calls::check_call;
 use graph::{Node, check_graph};
 use kinds::check_kinds;
+use safety::check_safety;
 
 #[cfg(test)]
 pub(super) use graph::MAX_STACK_DEPTH;
@@ -25,11 +29,12 @@ pub(super) fn check(rules: &Rules, findings: &mut Findings) {
         let mut node = Node::default();
         for definition in definitions {
             let names = Names::of(&definition.module, rules);
+            check_safety(&definition.rule, &names, findings);
             let uses = uses(&definition.rule);
             node.depth = node.depth.max(uses.depth);
             for name in &uses.references {
                 if let Some(path) = names.data_path(name) {
-                    node.uses.extend(rules.read_by(&path).cloned());
+                    node.uses.extend(rules.read_by(&path, &name.tail).cloned());
                 }
             }
             for call in &uses.calls {
@@ -42,4 +47,10 @@ pub(super) fn check(rules: &Rules, findings: &mut Findings) {
         graph.insert(path.clone(), node);
     }
     check_graph(&graph, rules, findings);
+}
+
+/// An error at a place in a module.
+fn report(findings: &mut Findings, at: &Span, code: Code, message: String, hint: Option<&str>) {
+    let finding = Finding::new(Severity::Error, at.source.file(), at.line, at.col, message);
+    findings.0.push(Finding { code: Some(code), hint: hint.map(str::to_owned), ..finding });
 }
