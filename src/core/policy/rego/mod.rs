@@ -11,6 +11,7 @@ mod rules;
 mod names;
 mod walk;
 mod check;
+mod types;
 mod data;
 mod builtins;
 mod load;
@@ -52,6 +53,10 @@ impl Policies {
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
         let Loaded { engine, rules } = loaded;
+        types::check(&rules, findings);
+        if findings.has_errors() {
+            return None;
+        }
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Some(Self { id, engine, rules, entry })

@@ -44,6 +44,15 @@ impl<'a> Names<'a> {
         self.rules.has_below(&path).then(|| path.join(&name.rest))
     }
 
+    /// The path below `input` that a name stands for.
+    pub(super) fn input_path(&self, name: &str) -> Option<&[String]> {
+        if name == "input" {
+            return Some(&[]);
+        }
+        let (root, path) = self.imports.get(name)?.split_first()?;
+        (root == "input").then_some(path)
+    }
+
     /// Whether a name that no query declares means `input`, `data`, an import or a rule.
     pub(super) fn is_global(&self, name: &str) -> bool {
         name == "input" || name == "data" || self.imports.contains_key(name) || {

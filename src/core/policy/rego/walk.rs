@@ -210,7 +210,7 @@ impl Uses {
 }
 
 /// The span of a reference is that of its last part; people look for its first.
-fn start_of(expr: &Expr) -> &Span {
+pub(super) fn start_of(expr: &Expr) -> &Span {
     let mut expr = expr;
     while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = expr {
         expr = refr;
