@@ -53,6 +53,20 @@ impl<'a> Names<'a> {
         (root == "input").then_some(path)
     }
 
+    /// Whether a name may be called: a function of the bundle or a builtin, be it a refused one.
+    pub(super) fn is_callable(&self, name: &Static) -> bool {
+        let builtin = dotted(name);
+        self.function(name).is_some()
+            || builtin_arity(&builtin).is_some()
+            || builtins::reason_refused(&builtin).is_some()
+            || builtin == "print"
+    }
+
+    /// Whether a name was imported.
+    pub(super) fn is_import(&self, name: &str) -> bool {
+        self.imports.contains_key(name)
+    }
+
     /// Whether a name that no query declares means `input`, `data`, an import or a rule.
     pub(super) fn is_global(&self, name: &str) -> bool {
         name == "input" || name == "data" || self.imports.contains_key(name) || {

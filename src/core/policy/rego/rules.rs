@@ -55,6 +55,12 @@ impl Rules {
         rules
     }
 
+    /// The rules strictly below `path`.
+    pub(super) fn below<'a>(&'a self, path: &'a RulePath) -> impl Iterator<Item = &'a RulePath> {
+        let from = self.by_path.range(path.clone()..).map(|(rule, _)| rule);
+        from.skip_while(move |rule| *rule == path).take_while(move |rule| rule.starts_with(path))
+    }
+
     /// Whether a rule stands at `path` or below it.
     pub(super) fn has_below(&self, path: &RulePath) -> bool {
         let mut from = self.by_path.range(path.clone()..);

@@ -3,12 +3,13 @@
 
 use regorus::unstable::Expr;
 
-use super::super::super::Findings;
+use super::super::super::{Code, Findings};
 use super::super::builtins;
 use super::super::names::{Names, builtin_arity, dotted};
 use super::super::paths::RulePath;
 use super::super::rules::{Definition, Kind, Rules, package_of};
-use super::super::walk::Call;
+use super::super::walk::{Call, Reference};
+use super::report;
 
 /// The longest range that `numbers.range` may build.
 const MAX_RANGE: i64 = 10_000;
@@ -88,5 +89,30 @@ fn number(expr: &Expr) -> Option<i64> {
 }
 
 fn at(call: &Call, findings: &mut Findings, message: String) {
-    findings.error(call.span.source.file(), call.span.line, call.span.col, message);
+    report(findings, &call.span, Code::RegoTypeError, message, None);
+}
+
+/// A function that stands where a value is read.
+pub(super) fn check_reference(
+    reference: &Reference,
+    path: &RulePath,
+    rules: &Rules,
+    findings: &mut Findings,
+) {
+    let is_function = rules.at(path).first().is_some_and(Definition::is_function);
+    if is_function && !reference.is_replacement {
+        let message = format!("`{path}` is a function: it has a value only where it is called");
+        report(findings, &reference.span, Code::RegoTypeError, message, None);
+    }
+}
+
+/// `with` replaces the input, data, functions and builtins, and nothing else.
+pub(super) fn check_target(target: &Reference, names: &Names<'_>, findings: &mut Findings) {
+    let root = target.name.root.as_str();
+    let is_document = root == "input" || root == "data" || names.is_import(root);
+    if !is_document && !names.is_callable(&target.name) {
+        let message = format!("`with` cannot replace `{}`", dotted(&target.name));
+        let hint = Some("it replaces parts of `input` and `data`, functions and builtins");
+        report(findings, &target.span, Code::RegoTypeError, message, hint);
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::super::Findings;
+use super::super::super::{Code, Findings};
 use super::super::paths::RulePath;
 use super::super::rules::Rules;
+use super::report;
 
 /// What evaluating one rule may need of the stack, all rules that it leads to included, counted in
 /// nested rules, loops and expressions. An unoptimised build evaluates it in 2 MiB (see the test
@@ -96,6 +97,6 @@ fn report_cycle(
     names.push(back_to.to_string());
     if let Some(first) = rules.at(back_to).first() {
         let message = format!("rule `{back_to}` is recursive: {}", names.join(" -> "));
-        findings.error(&first.file, first.line, first.column, message);
+        report(findings, first.rule.span(), Code::RegoRecursionError, message, None);
     }
 }

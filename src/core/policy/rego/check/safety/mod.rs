@@ -14,6 +14,7 @@ use regorus::unstable::{
 
 use super::super::super::{Code, Findings};
 use super::super::names::Names;
+use super::super::paths::static_part;
 use super::super::walk::{declared, names_in_pattern};
 use super::report;
 
@@ -196,7 +197,10 @@ impl<'a> Safety<'a, '_> {
             }
         }
         for modifier in &statement.with_mods {
-            self.value(&modifier.r#as, false, frame);
+            let name = static_part(&modifier.r#as);
+            if !name.is_some_and(|name| self.names.is_callable(&name)) {
+                self.value(&modifier.r#as, false, frame);
+            }
         }
     }
 
