@@ -7,6 +7,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
+use super::super::manifest::Roots;
 use super::super::{Files, Findings};
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
@@ -17,8 +18,11 @@ const TIMER_INTERVAL: u32 = 16;
 const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
-/// What the parser says where a body stands as Rego had it before 1.0.
-const V0_MESSAGE: &str = "`if` keyword is required before rule body";
+/// What the parser says where a rule is written as Rego had it before 1.0; it stops there.
+const V0_MESSAGES: [&str; 2] = [
+    "`if` keyword is required before rule body",
+    "`contains` keyword is required for partial set rules",
+];
 
 /// A bundle's modules and data in an engine that can be cloned and asked.
 #[derive(Debug)]
@@ -63,6 +67,9 @@ fn load_into(
     let rules = Rules::of(engine.get_modules());
     check::check(&rules, findings);
     let data = data::load(files, &rules, findings);
+    if let Some(data) = &data {
+        check::check_roots(&rules, data, &Roots::of(files), findings);
+    }
     if findings.has_errors() {
         return None;
     }
@@ -124,7 +131,7 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let mut found = message::finding(&error.to_string(), file);
-            if found.message.contains(V0_MESSAGE) {
+            if V0_MESSAGES.iter().any(|message| found.message.contains(message)) {
                 found.message = "this is Rego v0 syntax: rules need `if` and `contains`".to_owned();
                 found.hint = Some("rewrite the file with `opa fmt --write --rego-v1`".to_owned());
             }

@@ -9,6 +9,7 @@ mod graph;
 mod hazards;
 mod kinds;
 mod modules;
+mod roots;
 mod safety;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use safety::check_safety;
 
 #[cfg(test)]
 pub(super) use graph::MAX_STACK_DEPTH;
+pub(super) use roots::check_roots;
 
 /// Reports what must not be evaluated.
 pub(super) fn check(rules: &Rules, findings: &mut Findings) {

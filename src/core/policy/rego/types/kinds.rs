@@ -42,9 +42,15 @@ impl Types<'_, '_> {
                 self.call(fcn, params);
             }
             Expr::UnaryExpr { expr, .. } => self.visit(expr),
-            Expr::BinExpr { lhs, rhs, .. } | Expr::ArithExpr { lhs, rhs, .. } => {
+            Expr::BinExpr { lhs, rhs, .. } => {
                 self.visit(lhs);
                 self.visit(rhs);
+            }
+            Expr::ArithExpr { lhs, rhs, .. } => {
+                self.visit(lhs);
+                self.visit(rhs);
+                self.compute(lhs);
+                self.compute(rhs);
             }
             Expr::BoolExpr { lhs, rhs, .. } => {
                 self.visit(lhs);
@@ -127,6 +133,17 @@ impl Types<'_, '_> {
         let message = format!("{} is compared with {}", self.told(lhs, left), right.article());
         let hint = self.list_hint(lhs, rhs);
         self.report(start_of(lhs), message, hint);
+    }
+
+    /// `-` also takes sets.
+    fn compute(&mut self, operand: &Expr) {
+        if let Some(
+            kind @ (Kind::String | Kind::Boolean | Kind::Array | Kind::Object | Kind::Null),
+        ) = self.kind_of(operand)
+        {
+            let message = format!("arithmetic takes numbers, and {}", self.is(operand, kind));
+            self.report(start_of(operand), message, None);
+        }
     }
 
     fn list_hint(&self, lhs: &Expr, rhs: &Expr) -> Option<String> {
