@@ -35,7 +35,7 @@ pub(super) fn parse(error: &str) -> Message {
             texts.push(line);
         }
     }
-    texts.retain(|text| *text != "definition"); // the caption of a second place
+    texts.retain(|text| !text.starts_with("definition")); // the caption of a second place
     message.text = texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
     message.text = message.text.trim_end_matches(['.', ':']).to_owned();
     message
