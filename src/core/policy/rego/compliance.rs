@@ -8,6 +8,7 @@ use regorus::{Engine, QueryResult, Value};
 
 use super::super::{Files, Findings};
 use super::load::{self, Loaded, Modules};
+use super::rewrite::Sources;
 use super::{builtins, message, scan};
 use crate::Timestamp;
 
@@ -80,11 +81,13 @@ pub(in crate::policy) fn ask(question: &Question, errors: BuiltinErrors) -> Answ
 /// The parser meets no query that the scan has not passed.
 fn query(engine: &mut Engine, text: &str) -> Result<Vec<QueryResult>, Answer> {
     let mut findings = Findings::default();
-    if !scan::scan("query", text, &mut findings) {
+    let parsed = scan::scan("query", text, &mut findings)
+        .then(|| Sources::default().parsed("query", text, &mut findings));
+    let Some(text) = parsed.flatten() else {
         return Err(Answer::Refused(findings.to_string()));
-    }
+    };
     let evaluated = catch_unwind(AssertUnwindSafe(|| {
-        engine.eval_query(text.to_owned(), false).map_err(|error| error.to_string())
+        engine.eval_query(text, false).map_err(|error| error.to_string())
     }));
     match evaluated {
         Ok(Ok(results)) => Ok(results.result),
@@ -102,4 +105,10 @@ fn first_value(results: &[QueryResult]) -> Value {
 fn holds(result: &QueryResult) -> bool {
     let fails = |value: &Value| matches!(value, Value::Bool(false) | Value::Undefined);
     !result.expressions.iter().any(|expression| fails(&expression.value))
+}
+
+/// Whether an error's text is that of a builtin of the product, which says its name first.
+pub(in crate::policy) fn is_raised_by_ours(text: &str) -> bool {
+    let name = text.strip_prefix('`').and_then(|text| text.split_once("`: "));
+    name.is_some_and(|(name, _)| builtins::arity(name).is_some())
 }

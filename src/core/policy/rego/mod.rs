@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
@@ -34,7 +35,7 @@ use entry::Entry;
 use load::{Loaded, Modules};
 use rules::Rules;
 
-pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask};
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
@@ -54,8 +55,10 @@ impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { engine, rules } = loaded;
+        let Loaded { engine, rules, sources } = loaded;
+        let before = findings.0.len();
         types::check(&rules, findings);
+        sources.lead_back(findings.0.iter_mut().skip(before));
         if findings.has_errors() {
             return None;
         }

@@ -47,5 +47,5 @@ fn json_key(key: &Value) -> Value {
     if matches!(key, Value::String(_)) {
         return key.clone();
     }
-    json_form(key).to_json_str().map_or_else(|_| key.clone(), Value::from)
+    Value::from(json_form(key).to_string())
 }

@@ -4,12 +4,13 @@ use regorus::Value;
 
 use super::super::CaseOutcome;
 use super::bindings;
-use crate::policy::rego::{Answer, BuiltinErrors, Question, ask};
+use crate::policy::rego::{Answer, BuiltinErrors, Question, ask, is_raised_by_ours};
 
 /// Longer values are cut in what people read.
 const MAX_SHOWN_CHARACTERS: usize = 400;
-/// What the engine says where one thing has two values.
-const CONFLICT: &str = "multiple outputs";
+/// What the engine says where one thing has two values: a rule, two rules, a key of a comprehension.
+const CONFLICTS: [&str; 3] =
+    ["multiple outputs", "rule conflicts with rule", "generated multiple times"];
 /// What the engine says when it has taken too long.
 const TIME_LIMIT: &str = "execution exceeded time limit";
 
@@ -35,14 +36,27 @@ pub(super) fn run(question: &Question, wanted: &Wanted, is_strict: bool) -> Case
     if is_as_wanted(wanted, &answer) {
         return CaseOutcome::Passed;
     }
-    let as_opa = || is_as_wanted(wanted, &ask(question, BuiltinErrors::Undefined));
-    let detail = (!is_strict && matches!(answer, Answer::Error(_)))
-        .then(|| if as_opa() { UNDEFINED_PASSES } else { IS_ERROR }.to_owned());
+    let detail = why_strict(question, wanted, is_strict, &answer).map(str::to_owned);
     CaseOutcome::Failed { expected: wanted_text(wanted), actual: answer_text(&answer), detail }
 }
 
-const UNDEFINED_PASSES: &str = "it passes where an error of a builtin is undefined";
-const IS_ERROR: &str = "an error of a builtin is an error here; the case wants it undefined";
+/// Says so where the case only fails because an error of a builtin is an error here.
+fn why_strict(
+    question: &Question,
+    wanted: &Wanted,
+    is_strict: bool,
+    answer: &Answer,
+) -> Option<&'static str> {
+    let Answer::Error(text) = answer else { return None };
+    if is_strict || matches!(wanted, Wanted::Error(_)) {
+        return None;
+    }
+    if is_as_wanted(wanted, &ask(question, BuiltinErrors::Undefined)) {
+        return Some("it passes where an error of a builtin is undefined");
+    }
+    // The engine knows no undefined result of ours.
+    is_raised_by_ours(text).then_some("the case wants an error of a builtin of ours undefined")
+}
 
 fn is_as_wanted(wanted: &Wanted, answer: &Answer) -> bool {
     match (wanted, answer) {
@@ -59,7 +73,7 @@ fn is_as_wanted(wanted: &Wanted, answer: &Answer) -> bool {
 }
 
 fn is_kind(kind: &ErrorKind, text: &str) -> bool {
-    let is_conflict = text.contains(CONFLICT);
+    let is_conflict = CONFLICTS.iter().any(|conflict| text.contains(conflict));
     !text.contains(TIME_LIMIT)
         && match kind {
             ErrorKind::Refused(_) => false,
