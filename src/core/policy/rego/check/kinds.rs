@@ -90,6 +90,13 @@ fn computed(value: &Expr) -> Option<&Expr> {
         }
         Expr::UnaryExpr { expr, .. } => computed(expr),
         Expr::Call { fcn, .. } => Some(fcn),
-        _ => Some(value),
+        Expr::Var { .. }
+        | Expr::RefDot { .. }
+        | Expr::RefBrack { .. }
+        | Expr::BinExpr { .. }
+        | Expr::BoolExpr { .. }
+        | Expr::ArithExpr { .. }
+        | Expr::AssignExpr { .. }
+        | Expr::Membership { .. } => Some(value),
     }
 }

@@ -138,25 +138,22 @@ fn parts(expr: &Expr) -> Option<(&Span, Vec<Part<'_>>)> {
     let mut parts = Vec::new();
     let mut expr = expr;
     loop {
-        match expr {
-            Expr::Var { span, .. } => {
-                parts.reverse();
-                return Some((span, parts));
+        if let Expr::Var { span, .. } = expr {
+            parts.reverse();
+            return Some((span, parts));
+        } else if let Expr::RefDot { refr, field, .. } = expr {
+            parts.push(Part::Name(field.0.text().to_owned(), &field.0));
+            expr = refr;
+        } else if let Expr::RefBrack { refr, index, .. } = expr {
+            if let Expr::String { span, value, .. } | Expr::RawString { span, value, .. } = &**index
+            {
+                parts.push(Part::Name(value.as_string().ok()?.to_string(), span));
+            } else {
+                parts.push(Part::Computed);
             }
-            Expr::RefDot { refr, field, .. } => {
-                parts.push(Part::Name(field.0.text().to_owned(), &field.0));
-                expr = refr;
-            }
-            Expr::RefBrack { refr, index, .. } => {
-                parts.push(match &**index {
-                    Expr::String { span, value, .. } | Expr::RawString { span, value, .. } => {
-                        Part::Name(value.as_string().ok()?.to_string(), span)
-                    }
-                    _ => Part::Computed,
-                });
-                expr = refr;
-            }
-            _ => return None,
+            expr = refr;
+        } else {
+            return None;
         }
     }
 }

@@ -92,12 +92,7 @@ impl Types<'_, '_> {
     }
 
     pub(super) fn type_of(&self, expr: &Expr) -> Option<&'static Type> {
-        match expr {
-            Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
-                self.type_of_path(expr)
-            }
-            _ => None,
-        }
+        self.type_of_path(expr)
     }
 
     fn kind_of(&self, expr: &Expr) -> Option<Kind> {
@@ -157,13 +152,12 @@ impl Types<'_, '_> {
             let message = format!("{} has no members", self.told(collection, kind));
             return self.report(start_of(collection), message, None);
         }
-        let item = match collection {
-            Expr::Array { items, .. } | Expr::Set { items, .. } => {
-                let mut kinds = items.iter().map(|item| self.kind_of(item));
-                let first = kinds.next().flatten();
-                first.filter(|first| kinds.all(|kind| kind == Some(*first)))
-            }
-            _ => self.type_of(collection).and_then(item_of).and_then(kind_of_type),
+        let item = if let Expr::Array { items, .. } | Expr::Set { items, .. } = collection {
+            let mut kinds = items.iter().map(|item| self.kind_of(item));
+            let first = kinds.next().flatten();
+            first.filter(|first| kinds.all(|kind| kind == Some(*first)))
+        } else {
+            self.type_of(collection).and_then(item_of).and_then(kind_of_type)
         };
         let (Some(item), Some(value_kind)) = (item, self.kind_of(value)) else { return };
         if item == value_kind || item == Kind::Null || value_kind == Kind::Null {
@@ -221,13 +215,17 @@ impl Types<'_, '_> {
 
 /// A reference as it is written.
 fn text_of(expr: &Expr) -> String {
-    match expr {
-        Expr::RefDot { refr, field, .. } => format!("{}.{}", text_of(refr), field.0.text()),
-        Expr::RefBrack { refr, index, .. } => match &**index {
-            Expr::String { span, .. } => format!("{}[\"{}\"]", text_of(refr), span.text()),
-            _ => format!("{}[_]", text_of(refr)),
-        },
-        _ => expr.span().text().to_owned(),
+    if let Expr::RefDot { refr, field, .. } = expr {
+        format!("{}.{}", text_of(refr), field.0.text())
+    } else if let Expr::RefBrack { refr, index, .. } = expr {
+        let index = if let Expr::String { span, .. } = &**index {
+            format!("\"{}\"", span.text())
+        } else {
+            "_".to_owned()
+        };
+        format!("{}[{index}]", text_of(refr))
+    } else {
+        expr.span().text().to_owned()
     }
 }
 

@@ -10,17 +10,17 @@ use super::{Closure, Frame, Safety, Step, Use};
 impl<'a> Safety<'a, '_> {
     /// A statement by itself: the place where `=` and `:=` give values.
     pub(super) fn expression(&mut self, expr: &'a Expr, frame: &mut Frame<'a>) {
-        match expr {
-            Expr::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } => {
-                let first = frame.steps.len();
-                self.value(rhs, false, frame);
-                let mut step = Step { needs: needs_since(frame, first), gives: vec![] };
-                self.pattern(lhs, &mut step.gives, frame);
-                frame.steps.push(step);
-            }
-            Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => self.unify(lhs, rhs, frame),
-            _ => self.value(expr, false, frame),
+        let Expr::AssignExpr { op, lhs, rhs, .. } = expr else {
+            return self.value(expr, false, frame);
+        };
+        if *op == AssignOp::Eq {
+            return self.unify(lhs, rhs, frame);
         }
+        let first = frame.steps.len();
+        self.value(rhs, false, frame);
+        let mut step = Step { needs: needs_since(frame, first), gives: vec![] };
+        self.pattern(lhs, &mut step.gives, frame);
+        frame.steps.push(step);
     }
 
     /// Either side gives the variables of the other; arrays do item by item.
@@ -57,23 +57,20 @@ impl<'a> Safety<'a, '_> {
         uses: &mut Vec<Use<'a>>,
         frame: &mut Frame<'a>,
     ) {
-        match pattern {
-            Expr::Var { span, .. } => {
-                let used = Use { name: span.text(), span };
-                if self.is_own(used, frame) {
-                    uses.push(used);
-                }
+        if let Expr::Var { span, .. } = pattern {
+            let used = Use { name: span.text(), span };
+            if self.is_own(used, frame) {
+                uses.push(used);
             }
-            Expr::Array { items, .. } => {
-                items.iter().for_each(|item| self.pattern(item, uses, frame));
+        } else if let Expr::Array { items, .. } = pattern {
+            items.iter().for_each(|item| self.pattern(item, uses, frame));
+        } else if let Expr::Object { fields, .. } = pattern {
+            for (_, key, value) in fields {
+                self.value(key, false, frame);
+                self.pattern(value, uses, frame);
             }
-            Expr::Object { fields, .. } => {
-                for (_, key, value) in fields {
-                    self.value(key, false, frame);
-                    self.pattern(value, uses, frame);
-                }
-            }
-            _ => self.value(pattern, false, frame),
+        } else {
+            self.value(pattern, false, frame);
         }
     }
 
@@ -205,9 +202,9 @@ fn same_keys<'a>(left: &'a Fields, right: &'a Fields) -> Option<Vec<(&'a Expr, &
     if left.len() != right.len() {
         return None;
     }
-    let key = |key: &Expr| match key {
-        Expr::String { span, .. } | Expr::Number { span, .. } => Some(span.text().to_owned()),
-        _ => None,
+    let key = |key: &Expr| {
+        let is_constant = matches!(key, Expr::String { .. } | Expr::Number { .. });
+        is_constant.then(|| key.span().text().to_owned())
     };
     let by_key: BTreeMap<_, &Expr> = right.iter().map(|(_, k, value)| (key(k), &**value)).collect();
     left.iter().map(|(_, k, value)| Some((&**value, *by_key.get(&Some(key(k)?))?))).collect()
