@@ -107,10 +107,9 @@ mod tests {
             let name = reference.strip_prefix("#/$defs/").unwrap();
             return published(&all["$defs"][name], all);
         }
-        let kind = match &schema["type"] {
-            Value::Array(kinds) => kinds[0].as_str(),
-            kind => kind.as_str(),
-        };
+        // A nullable type comes first, `null` behind it.
+        let kinds = &schema["type"];
+        let kind = kinds.as_str().or_else(|| kinds.get(0)?.as_str());
         match kind {
             None => "any".to_owned(),
             Some("integer") => "number".to_owned(),

@@ -4,6 +4,7 @@
 //! Statements become steps, each of which needs variables and gives others; what no order of the
 //! steps can give is reported. The rule is at least as permissive as OPA's.
 
+mod reports;
 mod terms;
 
 use std::collections::BTreeSet;
@@ -12,11 +13,10 @@ use regorus::unstable::{
     Expr, Literal, LiteralStmt, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead, Span,
 };
 
-use super::super::super::{Code, Findings};
+use super::super::super::Findings;
 use super::super::names::Names;
 use super::super::paths::static_part;
 use super::super::walk::{declared, names_in_pattern};
-use super::report;
 
 /// Reports the variables of one rule that nothing gives a value, and those that nothing reads.
 pub(super) fn check_safety(rule: &Rule, names: &Names<'_>, findings: &mut Findings) {
@@ -229,55 +229,5 @@ impl<'a> Safety<'a, '_> {
                 self.report(*used);
             }
         }
-    }
-
-    fn report(&mut self, used: Use<'_>) {
-        let (message, hint) = if used.name == "_" {
-            (
-                "`_` is unsafe here: nothing gives it a value".to_owned(),
-                "under `not`, name the values with `some … in`, or call a rule of its own",
-            )
-        } else {
-            (
-                format!("variable `{}` is unsafe: nothing gives it a value", used.name),
-                "define it with `:=` or `some … in` outside `not`, or correct the name",
-            )
-        };
-        report(self.findings, used.span, Code::RegoUnsafeVarError, message, Some(hint));
-    }
-
-    /// `some x` that is not read is an error of OPA's, `x := …` one of its strict check.
-    fn check_unused(&mut self, query: &'a Query, frame: &Frame<'a>) {
-        for statement in &query.stmts {
-            match &statement.literal {
-                Literal::SomeVars { vars, .. } => {
-                    for span in vars.iter().filter(|span| !frame.used.contains(span.text())) {
-                        self.unused(span);
-                    }
-                }
-                Literal::Expr { expr, .. } => {
-                    if let Some(span) = terms::assigned(expr)
-                        && span.text() != "_"
-                        && !frame.used.contains(span.text())
-                    {
-                        let message = format!("`{}` is assigned and never read", span.text());
-                        let file = span.source.file();
-                        self.findings.warning(file, span.line, span.col, message);
-                    }
-                }
-                Literal::SomeIn { .. } | Literal::NotExpr { .. } | Literal::Every { .. } => {}
-            }
-        }
-    }
-
-    fn unused(&mut self, span: &Span) {
-        let message = format!("`{}` is declared and never read", span.text());
-        report(
-            self.findings,
-            span,
-            Code::RegoCompileError,
-            message,
-            Some("remove it, or write `_`"),
-        );
     }
 }
