@@ -19,5 +19,5 @@ pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
 pub use files::{Files, FilesError, digest_of};
-pub use finding::{Finding, Findings, Severity};
+pub use finding::{Code, Finding, Findings, Severity};
 pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};

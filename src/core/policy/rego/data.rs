@@ -19,7 +19,7 @@ struct Source<'a> {
 
 /// All data of the bundle as one object; `None` where there were errors.
 pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Option<Value> {
-    let before = findings.0.len();
+    let had_errors = findings.has_errors();
     let mut sources: Vec<Source<'_>> = Vec::new();
     let mut merged = Value::new_object();
     for (file, content) in files.iter() {
@@ -42,7 +42,7 @@ pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Opt
         }
     }
     check_rules(&sources, &merged, rules, findings);
-    (findings.0.len() == before).then_some(merged)
+    (had_errors || !findings.has_errors()).then_some(merged)
 }
 
 /// A message and the line that it is about, 0 where the whole file is meant.
