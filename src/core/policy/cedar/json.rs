@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::Findings;
 use super::source::Source;
+use crate::policy::progress;
 
 /// The elements of a file's array with their offsets; what is none is a finding.
 pub(super) fn array(source: Source<'_>, findings: &mut Findings) -> Vec<(usize, Value)> {
+    progress::at_file(source.file);
     match serde_json::from_str(source.text) {
         Ok(Value::Array(values)) => starts(source.text).into_iter().zip(values).collect(),
         Ok(_) => {

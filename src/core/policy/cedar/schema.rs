@@ -10,7 +10,7 @@ use super::place::{error_at, report};
 use super::scan::statements;
 use super::source::Source;
 use super::words::SCHEMA;
-use crate::policy::Severity;
+use crate::policy::{Severity, progress};
 
 /// The schema to validate against; a bundle may add entity types, and nothing that describes a request.
 pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Schema> {
@@ -25,6 +25,7 @@ pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Sc
     let mut fragments = vec![ours];
     let mut is_good = true;
     for source in sources {
+        progress::at_file(source.file);
         match fragment(*source, &taken, findings) {
             Some(fragment) => fragments.push(fragment),
             None => is_good = false,

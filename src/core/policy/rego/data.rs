@@ -4,7 +4,7 @@
 
 use regorus::Value;
 
-use super::super::{Files, Findings};
+use super::super::{Files, Findings, progress};
 use super::paths::RulePath;
 use super::rules::Rules;
 
@@ -24,10 +24,13 @@ pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Opt
     let mut merged = Value::new_object();
     for (file, content) in files.iter() {
         let (directory, name) = file.rsplit_once('/').unwrap_or(("", file));
+        if !is_data(name) {
+            continue;
+        }
+        progress::at_file(file);
         let parsed = match name {
             "data.json" => parse_json(content),
-            "data.yaml" | "data.yml" => parse_yaml(content),
-            _ => continue,
+            _ => parse_yaml(content),
         };
         match parsed {
             Ok(value) => {
@@ -43,6 +46,10 @@ pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Opt
     }
     check_rules(&sources, &merged, rules, findings);
     (findings.0.len() == before).then_some(merged)
+}
+
+fn is_data(name: &str) -> bool {
+    matches!(name, "data.json" | "data.yaml" | "data.yml")
 }
 
 /// A message and the line that it is about, 0 where the whole file is meant.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
-use super::super::{Files, Findings};
+use super::super::{Files, Findings, progress};
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
 
@@ -103,6 +103,7 @@ fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Fi
     let Ok(text) = std::str::from_utf8(content) else {
         return findings.error(file, 0, 0, "the file is not UTF-8");
     };
+    progress::at_file(file);
     if !scan::scan(file, text, findings) {
         return;
     }
