@@ -46,7 +46,7 @@ pub fn main() -> Result<(), LoaderError> {
 pub fn load_and_try(files: &Files, revision: Revision) -> Verdict {
     let (bundle, mut findings) = Bundle::load(files, revision)?;
     let languages = bundle.languages();
-    trial::run(&bundle, &mut findings);
+    trial::run(files, &bundle, &mut findings);
     if findings.has_errors() {
         return Err(findings);
     }

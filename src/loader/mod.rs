@@ -21,10 +21,10 @@ mod guard;
 use std::io;
 use std::path::PathBuf;
 
+pub use check::load_and_try;
 pub use check::main as check;
 pub use client::Keeper;
 pub use disk::{Place, bundle_path, read_bundle, sync_directory, write_atomically};
-pub use check::load_and_try;
 pub use fetch::main as fetch;
 pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode};
 pub use guard::{Guard, guarded, serve_guarded};

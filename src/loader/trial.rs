@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use portreeve_core::policy::{
-    Bundle, Decision, Finding, Findings, Outcome, Reason, Severity, decide,
+    Bundle, Decision, Files, Finding, Findings, Outcome, Reason, Severity, decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
+
+use super::worker;
 
 /// Of a processor, for one decision: an ordinary one takes microseconds, and what takes this long
 /// stops a serving thread. By the time that the thread itself ran, so that a busy machine does not
@@ -19,7 +21,8 @@ const MANY_HEADERS: usize = 100;
 const LONG_TEXT_BYTES: usize = 8 << 10;
 
 /// Decides the samples; findings of which one is an error refuse the bundle.
-pub(super) fn run(bundle: &Bundle, findings: &mut Findings) {
+pub(super) fn run(files: &Files, bundle: &Bundle, findings: &mut Findings) {
+    let only = only_policy(files);
     for (name, sample) in samples() {
         let request = match sample {
             Ok(request) => request,
@@ -27,10 +30,11 @@ pub(super) fn run(bundle: &Bundle, findings: &mut Findings) {
                 return findings.error("", 0, 0, format!("there is no sample request: {error}"));
             }
         };
+        worker::tell_trial(only, name);
         let before = processor_time();
         let decision = decide(bundle, &request);
         let taken = processor_time().saturating_sub(before);
-        let found = judge(name, &decision, taken);
+        let found = judge(name, &decision, taken, only);
         let is_error = found.as_ref().is_some_and(|found| found.severity == Severity::Error);
         // One policy that fails fails for every sample.
         if let Some(found) = found
@@ -44,11 +48,23 @@ pub(super) fn run(bundle: &Bundle, findings: &mut Findings) {
     }
 }
 
+/// The one file that is meant where a decision names none; empty where there are several.
+fn only_policy(files: &Files) -> &str {
+    let is_policy = |file: &&str| {
+        (file.ends_with(".rego") && !file.ends_with("_test.rego")) || file.ends_with(".cedar")
+    };
+    let mut policies = files.iter().map(|(file, _)| file).filter(is_policy);
+    match (policies.next(), policies.next()) {
+        (Some(only), None) => only,
+        _ => "",
+    }
+}
+
 /// What a decision says about the bundle.
-fn judge(name: &str, decision: &Decision, taken: Duration) -> Option<Finding> {
+fn judge(name: &str, decision: &Decision, taken: Duration, only: &str) -> Option<Finding> {
     let place = decision.errors.iter().find_map(|error| error.policy.as_ref());
     let place = place.or_else(|| decision.policies.first());
-    let (file, line) = place.map_or(("", 0), |policy| (&*policy.file, policy.line));
+    let (file, line) = place.map_or((only, 0), |policy| (&*policy.file, policy.line));
     let rule = place.map(|policy| format!(": `{}`", policy.id)).unwrap_or_default();
     if decision.reason == Reason::EnginePanic {
         let message = format!("a trial request ({name}) made the policy engine panic{rule}");
@@ -110,7 +126,7 @@ fn processor_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use portreeve_core::policy::{Files, Revision};
+    use portreeve_core::policy::Revision;
 
     use super::*;
 
@@ -120,7 +136,7 @@ mod tests {
         files.insert(file, policy.as_bytes().to_vec()).unwrap();
         let (bundle, mut findings) = Bundle::load(&files, Revision::default()).unwrap();
         findings.0.clear();
-        run(&bundle, &mut findings);
+        run(&files, &bundle, &mut findings);
         findings.to_string()
     }
 
@@ -155,6 +171,9 @@ mod tests {
                     some b in n\n\tsome c in n\n\ta + b + c < 0\n}\n";
         let seen = tried("p.rego", slow);
         assert!(seen.starts_with("p.rego:"), "{seen}");
-        assert!(seen.contains("error: deciding a trial request (ordinary) takes more than"), "{seen}");
+        assert!(
+            seen.contains("error: deciding a trial request (ordinary) takes more than"),
+            "{seen}"
+        );
     }
 }

@@ -23,6 +23,9 @@ const MAX_LAST_WORDS_BYTES: usize = 4_000;
 /// Begins the line by which a worker says what it does next; no other text of a worker has it.
 const PLACE_MARK: char = '\u{1e}';
 
+/// Stands between a file and the name of the trial request that is decided.
+const TRIAL_MARK: char = '\u{1d}';
+
 /// Why there is no answer; follows the words "the fetch" or "the check".
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -80,12 +83,8 @@ async fn converse(
         let _ = stdin.write_all(job).await;
         drop(stdin);
     };
-    let ((), answer, (), end) = tokio::join!(
-        ask,
-        read_start(stdout, longest),
-        read_end(stderr, last_words),
-        child.wait()
-    );
+    let ((), answer, (), end) =
+        tokio::join!(ask, read_start(stdout, longest), read_end(stderr, last_words), child.wait());
     let (end, answer) = (end.map_err(Failure::Start)?, answer);
     if answer.len() > longest { Err(Failure::Answer) } else { Ok((end, answer)) }
 }
@@ -136,10 +135,15 @@ impl Failure {
             Self::Late { place, .. } | Self::Crashed { place, .. } => place.as_deref(),
             Self::Start(_) | Self::Answer => None,
         };
-        let place = place.unwrap_or_default();
-        let numbered = place.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?)));
+        let (place, trial) = match place.unwrap_or_default().split_once(TRIAL_MARK) {
+            Some((file, trial)) => (file, format!(" while deciding a trial request ({trial})")),
+            None => (place.unwrap_or_default(), String::new()),
+        };
+        let numbered =
+            place.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?)));
         let (file, line) = numbered.unwrap_or((place, 0));
-        let mut finding = Finding::new(Severity::Error, file, line, 0, format!("{job} {self}"));
+        let mut finding =
+            Finding::new(Severity::Error, file, line, 0, format!("{job} {self}{trial}"));
         finding.hint = match self {
             Self::Late { .. } => Some("make it smaller, or less nested".to_owned()),
             Self::Crashed { .. } => Some(
@@ -183,6 +187,11 @@ pub(super) fn die_with_parent() -> Result<(), LoaderError> {
 pub(super) fn tell_place(place: &str) {
     use std::io::Write as _;
     let _ = io::stderr().write_all(format!("{PLACE_MARK}{place}\n").as_bytes());
+}
+
+/// Says that the files are read and a trial request is decided.
+pub(super) fn tell_trial(file: &str, name: &str) {
+    tell_place(&format!("{file}{TRIAL_MARK}{name}"));
 }
 
 /// Runs what loads or evaluates policy on a stack as large as a serving thread's, telling its places;

@@ -4,7 +4,7 @@ use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use portreeve_core::policy::{Files, Finding, Findings, Severity};
+use portreeve_core::policy::{Files, FilesError, Finding, Findings, Severity};
 use serde_json::json;
 
 use super::report::{place, printable};
@@ -65,13 +65,25 @@ struct BundleReport {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let files = read::files_of(&args.folder)?;
+    let files = match read::files_of(&args.folder) {
+        Ok(files) => files,
+        Err(error) if error.is::<FilesError>() => {
+            let mut report = Report::default();
+            report.refuse(&args.folder, &error);
+            return print(&report, args.format);
+        }
+        Err(error) => return Err(error),
+    };
     let check = |files: &Files| in_worker(&Task::Check, files, Guard::default());
     let report = report_of(&files, &args.folder, check)?;
+    print(&report, args.format)
+}
+
+fn print(report: &Report, format: FindingsFormat) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
-    match args.format {
-        FindingsFormat::Pretty => print_pretty(out, &report)?,
-        FindingsFormat::Json => print_json(out, &report)?,
+    match format {
+        FindingsFormat::Pretty => print_pretty(out, report)?,
+        FindingsFormat::Json => print_json(out, report)?,
         FindingsFormat::Github => {
             for finding in &report.findings {
                 writeln!(out, "{}", github::annotation(finding))?;
@@ -98,7 +110,9 @@ fn report_of(
         let (digest, counts, findings) = match check(&files) {
             Ok(Answer::Loads { digest, counts, findings }) => (digest, Some(counts), findings),
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
-            Ok(Answer::Tested(_) | Answer::Decided { .. }) => bail!("the answer is to another task"),
+            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
+                bail!("the answer is to another task")
+            }
             Err(failure) if failure.is_by_policy() => {
                 (files.digest(), None, Findings(vec![failure.finding("the check")]))
             }
@@ -118,12 +132,22 @@ impl Report {
             if finding.source.is_none() {
                 finding.source = source_line(files, &finding);
             }
-            finding.file = root.join(&finding.file).display().to_string();
+            finding.file = match finding.file.as_str() {
+                "" => root.display().to_string(),
+                file => root.join(file).display().to_string(),
+            };
             self.findings.push(finding);
         }
         self.findings.sort_by(|a, b| {
             (&a.file, a.line, a.column, a.severity).cmp(&(&b.file, b.line, b.column, b.severity))
         });
+    }
+
+    /// Files that no bundle may hold are a finding about the folder: the error names the file.
+    fn refuse(&mut self, folder: &Path, error: &anyhow::Error) {
+        let mut finding = Finding::new(Severity::Error, "", 0, 0, error.root_cause().to_string());
+        finding.hint = Some("see the limits in docs/policy-limits.md".to_owned());
+        self.add(folder, &Files::default(), vec![finding]);
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -255,8 +279,7 @@ mod tests {
 
     #[test]
     fn a_report_is_good_only_where_every_bundle_loads() {
-        let bundle =
-            |counts| BundleReport { root: String::new(), digest: String::new(), counts };
+        let bundle = |counts| BundleReport { root: String::new(), digest: String::new(), counts };
         let good = || bundle(Some(Counts::default()));
         assert!(Report { findings: vec![], bundles: vec![good()] }.is_good());
         assert!(!Report { findings: vec![], bundles: vec![good(), bundle(None)] }.is_good());

@@ -94,9 +94,7 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     };
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
-        Task::Test { pattern } => {
-            Answer::Tested(cases::run(files, &bundle, pattern.as_deref()))
-        }
+        Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)

@@ -9,6 +9,8 @@ mod files;
 mod finding;
 mod manifest;
 mod progress;
+mod text;
+mod json;
 mod bundle;
 mod decide;
 mod cedar;

@@ -18,37 +18,154 @@ pub(super) fn policies() -> Vec<Case> {
     let deep = "error: brackets and `if`s nest deeper than 64";
     let many = |policy: &str, count: usize| policy.repeat(count);
     vec![
-        refused("Cedar parentheses", FILE, around("(", "true", ")", 5_000), "p.cedar:2:64: error: brackets"),
+        refused(
+            "Cedar parentheses",
+            FILE,
+            around("(", "true", ")", 5_000),
+            "p.cedar:2:64: error: brackets",
+        ),
         refused("Cedar sets", FILE, around("[", "1", "]", 5_000), "p.cedar:2:64: error: brackets"),
         refused("Cedar records", FILE, around("{a: ", "1", "}", 5_000), deep),
         refused("Cedar negated parentheses", FILE, around("!(", "true", ")", 5_000), deep),
-        refused("Cedar conditions", FILE, around("if true then (", "true", ") else false", 3_000), deep),
-        refused("Cedar conditions one after another", FILE, when(&format!("{}true", "if true then true else ".repeat(2_000))), deep),
-        refused("Cedar has in has", FILE, around("context.headers.hasTag(", "\"a\"", ")", 3_000), "p.cedar:2:"),
-        refused("Cedar minus signs", FILE, when(&format!("{}1 == 1", "-".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar exclamation marks", FILE, when(&format!("{}true", "!".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar additions", FILE, when(&format!("{}1 == 1", "1+".repeat(100_000))), "p.cedar:2:102: error: one expression has more"),
-        refused("Cedar multiplications", FILE, when(&format!("{}1 == 1", "1*".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar dots", FILE, when(&format!("context{} == 1", ".a".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar ands", FILE, when(&format!("{}true", "true && ".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar ors", FILE, when(&format!("{}true", "false || ".repeat(100_000))), "p.cedar:2:"),
-        refused("Cedar ors over lines", FILE, when(&format!("{}true", "false ||\n".repeat(100_000))), "p.cedar:102:"),
-        refused("Cedar clauses", FILE, format!("permit(principal, action, resource) {};\n", "when { true }\n".repeat(4_000)), "p.cedar:"),
-        refused("Cedar indexes", FILE, when(&format!("context{} == 1", "[\"a\"]".repeat(10_000))), "p.cedar:2:"),
-        refused("a huge Cedar set", FILE, when(&format!("[{}1].contains(1)", "1,".repeat(200_000))), "p.cedar:"),
-        refused("a huge Cedar string", FILE, when(&format!("context.path like \"{}\"", "*a".repeat(100_000))), "p.cedar:"),
-        refused("Cedar stars", FILE, when(&format!("context.path like \"{}\"", "*a".repeat(30_000))), "p.cedar:"),
+        refused(
+            "Cedar conditions",
+            FILE,
+            around("if true then (", "true", ") else false", 3_000),
+            deep,
+        ),
+        refused(
+            "Cedar conditions one after another",
+            FILE,
+            when(&format!("{}true", "if true then true else ".repeat(2_000))),
+            deep,
+        ),
+        refused(
+            "Cedar has in has",
+            FILE,
+            around("context.headers.hasTag(", "\"a\"", ")", 3_000),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar minus signs",
+            FILE,
+            when(&format!("{}1 == 1", "-".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar exclamation marks",
+            FILE,
+            when(&format!("{}true", "!".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar additions",
+            FILE,
+            when(&format!("{}1 == 1", "1+".repeat(100_000))),
+            "p.cedar:2:102: error: one expression has more",
+        ),
+        refused(
+            "Cedar multiplications",
+            FILE,
+            when(&format!("{}1 == 1", "1*".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar dots",
+            FILE,
+            when(&format!("context{} == 1", ".a".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar ands",
+            FILE,
+            when(&format!("{}true", "true && ".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar ors",
+            FILE,
+            when(&format!("{}true", "false || ".repeat(100_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "Cedar ors over lines",
+            FILE,
+            when(&format!("{}true", "false ||\n".repeat(100_000))),
+            "p.cedar:102:",
+        ),
+        loads(
+            "Cedar clauses",
+            FILE,
+            format!("permit(principal, action, resource) {};\n", "when { true }\n".repeat(4_000)),
+        ),
+        refused(
+            "Cedar indexes",
+            FILE,
+            when(&format!("context{} == 1", "[\"a\"]".repeat(10_000))),
+            "p.cedar:2:",
+        ),
+        refused(
+            "a huge Cedar set",
+            FILE,
+            when(&format!("[{}1].contains(1)", "1,".repeat(200_000))),
+            "p.cedar:",
+        ),
+        refused(
+            "a huge Cedar string",
+            FILE,
+            when(&format!("context.path like \"{}\"", "*a".repeat(100_000))),
+            "p.cedar:",
+        ),
+        refused(
+            "Cedar stars",
+            FILE,
+            when(&format!("context.path like \"{}\"", "*a".repeat(30_000))),
+            "p.cedar:",
+        ),
         refused("a hundred thousand Cedar policies", FILE, many(GOOD, 100_000), "p.cedar"),
-        refused("a hundred thousand annotations", FILE, format!("{}{GOOD}", (0..100_000).map(|n| format!("@a{n}(\"x\")\n")).collect::<String>()), "p.cedar:"),
-        refused("two Cedar policies of one id", FILE, format!("@id(\"a\")\n{GOOD}@id(\"a\")\n{GOOD}"), "p.cedar:3:1: error: the id `a` is taken by p.cedar:1"),
-        refused("one annotation twice", FILE, format!("@id(\"a\")\n@id(\"b\")\n{GOOD}"), "p.cedar:"),
-        refused("a Cedar overflow", FILE, when("9223372036854775807 + 1 == 0"), "p.cedar:"),
+        refused(
+            "a hundred thousand annotations",
+            FILE,
+            format!(
+                "{}{GOOD}",
+                (0..100_000).map(|n| format!("@a{n}(\"x\")\n")).collect::<String>()
+            ),
+            "p.cedar:",
+        ),
+        refused(
+            "two Cedar policies of one id",
+            FILE,
+            format!("@id(\"a\")\n{GOOD}@id(\"a\")\n{GOOD}"),
+            "p.cedar:3:1: error: the id `a` is taken by p.cedar:1",
+        ),
+        refused(
+            "one annotation twice",
+            FILE,
+            format!("@id(\"a\")\n@id(\"b\")\n{GOOD}"),
+            "p.cedar:",
+        ),
+        loads("a Cedar overflow", FILE, when("9223372036854775807 + 1 == 0")),
         refused("an integer beyond Cedar", FILE, when("99999999999999999999 == 0"), "p.cedar:2:"),
         refused("an unclosed Cedar string", FILE, when("\"a"), "p.cedar:"),
-        refused("Cedar that is not UTF-8", FILE, b"// caf\xe9\npermit(principal, action, resource);\n".to_vec(), "p.cedar:1:7: error: the file is not UTF-8"),
+        refused(
+            "Cedar that is not UTF-8",
+            FILE,
+            b"// caf\xe9\npermit(principal, action, resource);\n".to_vec(),
+            "p.cedar:1:7: error: the file is not UTF-8",
+        ),
         refused("a NUL in Cedar", FILE, format!("{GOOD}\0{GOOD}"), "p.cedar:2:1: error: "),
-        refused("a byte order mark in Cedar", FILE, format!("\u{feff}{GOOD}"), "p.cedar:1:1: error: "),
-        refused("Cedar turned round", FILE, format!("// \u{202e} forbid\n{GOOD}"), "p.cedar:1:4: error: "),
+        refused(
+            "a byte order mark in Cedar",
+            FILE,
+            format!("\u{feff}{GOOD}"),
+            "p.cedar:1:1: error: ",
+        ),
+        refused(
+            "Cedar turned round",
+            FILE,
+            format!("// \u{202e} forbid\n{GOOD}"),
+            "p.cedar:1:4: error: ",
+        ),
         loads("Cedar sixty deep", FILE, around("(", "true", ")", 60)),
     ]
 }
@@ -57,13 +174,18 @@ pub(super) fn data() -> Vec<Case> {
     let schema = |text: String, place| refused("", "s.cedarschema", text, place).and(FILE, GOOD);
     let named = |name, case: Case| Case { name, ..case };
     let group = |n: usize, parent: usize| {
-        format!(r#"{{"uid":{{"type":"Group","id":"g{n}"}},"attrs":{{}},"parents":[{{"type":"Group","id":"g{parent}"}}]}}"#)
+        format!(
+            r#"{{"uid":{{"type":"Group","id":"g{n}"}},"attrs":{{}},"parents":[{{"type":"Group","id":"g{parent}"}}]}}"#
+        )
     };
     let groups = |list: Vec<String>| format!("[{}]", list.join(",\n"));
-    let entities = |name, text: String, place| refused(name, "entities.json", text, place).and(FILE, GOOD);
+    let entities =
+        |name, text: String, place| refused(name, "entities.json", text, place).and(FILE, GOOD);
     let template = "@id(\"t\")\npermit(principal == ?principal, action, resource);\n";
     let link = |n: usize| {
-        format!(r#"{{"template_id":"t","link_id":"l{n}","args":{{"?principal":"Workload::\"spiffe://td/w{n}\""}}}}"#)
+        format!(
+            r#"{{"template_id":"t","link_id":"l{n}","args":{{"?principal":"Workload::\"spiffe://td/w{n}\""}}}}"#
+        )
     };
     vec![
         named("deep schema records", schema(format!("entity A = {}Long{};\n", "{a: ".repeat(20_000), "}".repeat(20_000)), "s.cedarschema:1:")),

@@ -6,8 +6,11 @@ use super::{cedar, data, rego};
 pub(super) enum Verdict {
     /// Refused: a finding has this text in `file:line:column: severity: message`.
     Refused(&'static str),
-    /// Odd, and in fact harmless: it loads.
+    /// Odd, and in fact harmless: it loads, perhaps with a warning.
     Loads,
+    /// A value that grows as it is evaluated: refused, or loaded where a builtin's own limit makes it
+    /// an error of the decision.
+    Bounded,
 }
 
 pub(super) struct Case {
@@ -29,6 +32,10 @@ pub(super) fn refused(
 
 pub(super) fn loads(name: &'static str, file: &str, content: impl Into<Vec<u8>>) -> Case {
     Case { verdict: Verdict::Loads, ..refused(name, file, content, "") }
+}
+
+pub(super) fn bounded(name: &'static str, file: &str, content: impl Into<Vec<u8>>) -> Case {
+    Case { verdict: Verdict::Bounded, ..refused(name, file, content, "") }
 }
 
 impl Case {

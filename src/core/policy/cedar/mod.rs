@@ -10,6 +10,7 @@ mod source;
 mod scan;
 mod place;
 mod parse;
+mod expansion;
 mod schema;
 mod validate;
 mod literals;

@@ -6,6 +6,7 @@ use cedar_policy::{Schema, SchemaFragment};
 use serde_json::Value;
 
 use super::Findings;
+use super::expansion;
 use super::place::{error_at, report};
 use super::scan::statements;
 use super::source::Source;
@@ -31,7 +32,7 @@ pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Sc
             None => is_good = false,
         }
     }
-    if !is_good {
+    if !is_good || !can_be_written_out(&fragments, sources, findings) {
         return None;
     }
     match Schema::from_schema_fragments(fragments) {
@@ -54,6 +55,24 @@ pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Sc
             None
         }
     }
+}
+
+/// Whether the types stay small enough; if not, that is a finding where the type is declared.
+fn can_be_written_out(
+    fragments: &[SchemaFragment],
+    sources: &[Source<'_>],
+    findings: &mut Findings,
+) -> bool {
+    let json = fragments.iter().filter_map(|fragment| fragment.clone().to_json_value().ok());
+    let Some((name, message)) = expansion::excess(&json.collect::<Vec<_>>()) else { return true };
+    let declared = [format!("type {name} "), format!("entity {name} "), name];
+    let place = |text: &str| declared.iter().find_map(|words| text.find(words.as_str()));
+    let found = sources.iter().find_map(|source| Some((source, place(source.text)?)));
+    match found {
+        Some((source, at)) => error_at(findings, source.file, source.text, at, message),
+        None => findings.error("", 0, 0, message),
+    }
+    false
 }
 
 fn fragment(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
-use super::super::{Files, Findings, progress};
+use super::super::{Files, Findings, progress, text};
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
 
@@ -16,6 +16,9 @@ const TIMER_INTERVAL: u32 = 16;
 /// Above what the scan lets through, so that the scan's message is the one that people see.
 const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
+
+/// Loading this many takes about a second.
+const MAX_RULES: usize = 20_000;
 
 /// What the parser says where a body stands as Rego had it before 1.0.
 const V0_MESSAGE: &str = "`if` keyword is required before rule body";
@@ -45,6 +48,11 @@ pub(super) fn load(
     let mut engine = new_engine(time_limit);
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
         add_module(&mut engine, file, content, findings);
+        let rules: usize = engine.get_modules().iter().map(|module| module.policy.len()).sum();
+        if rules > MAX_RULES {
+            findings.error(file, 0, 0, format!("the bundle has more than {MAX_RULES} rules"));
+            break;
+        }
     }
     if findings.0.len() > before {
         return None;
@@ -100,9 +108,7 @@ pub(super) fn set_time_limit(engine: &mut Engine, limit: Duration) {
 }
 
 fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Findings) {
-    let Ok(text) = std::str::from_utf8(content) else {
-        return findings.error(file, 0, 0, "the file is not UTF-8");
-    };
+    let Some(text) = text::policy_text(file, content, findings) else { return };
     progress::at_file(file);
     if !scan::scan(file, text, findings) {
         return;

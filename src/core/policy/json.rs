@@ -1,0 +1,137 @@
+//! The pass over a JSON file before anything is built from it: a key that stands twice is two ways to
+//! read the file, and its depth and the number of its values are what reading it costs.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::Findings;
+
+/// Of all data files of a bundle: each value takes about a hundred bytes of memory.
+pub(super) const MAX_VALUES: usize = 1_000_000;
+
+/// Whether a text is JSON that may be read; `values` is what is left of [`MAX_VALUES`], and of it is
+/// taken what the text holds. The reader itself ends at a depth of 128.
+pub(super) fn check(file: &str, text: &str, values: &mut usize, findings: &mut Findings) -> bool {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = Strict { values }.deserialize(&mut reader).and_then(|()| reader.end());
+    let Err(error) = read else { return true };
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
+    let message = match message {
+        "recursion limit exceeded" => "the file is nested deeper than 128 levels",
+        other => other,
+    };
+    findings.error(file, number(error.line()), number(error.column()).max(1), message);
+    false
+}
+
+struct Strict<'a> {
+    values: &'a mut usize,
+}
+
+impl Strict<'_> {
+    fn count<E: Error>(&mut self) -> Result<(), E> {
+        let left = self.values.checked_sub(1);
+        *self.values =
+            left.ok_or_else(|| E::custom(format_args!("there are more than {MAX_VALUES} values")))?;
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        self.count()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Strict { values: &mut *self.values })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if keys.contains(&key) {
+                let key = key.escape_debug();
+                return Err(A::Error::custom(format_args!("the key `{key}` stands twice")));
+            }
+            keys.insert(key);
+            entries.next_value_seed(Strict { values: &mut *self.values })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_with(values: usize, text: &str, expected: &str) {
+        let (mut left, mut findings) = (values, Findings::default());
+        let is_good = check("a.json", text, &mut left, &mut findings);
+        assert_eq!(is_good, expected.is_empty());
+        assert_eq!(findings.to_string(), expected);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused_at_its_place() {
+        check_with(9, r#"{"a": {"b": 1}, "b": [{"a": null}, {"a": 1.5}]}"#, "");
+        check_with(9, "{\"a\": 1,\n \"a\": 2}", "a.json:2:4: error: the key `a` stands twice");
+        check_with(9, r#"[{"\u0061": 1, "a": 2}]"#, "a.json:1:18: error: the key `a` stands twice");
+    }
+
+    #[test]
+    fn depth_and_count_are_bounded_and_broken_json_is_refused() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        check_with(999, &nested(127), "");
+        check_with(
+            999,
+            &nested(128),
+            "a.json:1:128: error: the file is nested deeper than 128 levels",
+        );
+        check_with(3, "[1, 2]", "");
+        check_with(2, "[1, 2]", "a.json:1:4: error: there are more than 1000000 values");
+        check_with(9, "{} {}", "a.json:1:4: error: trailing characters");
+        check_with(9, "", "a.json:1:1: error: EOF while parsing a value");
+        check_with(9, "1e999", "a.json:1:5: error: number out of range");
+    }
+}
