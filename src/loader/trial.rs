@@ -14,7 +14,7 @@ use super::worker;
 /// Of a processor, for one decision: an ordinary one takes microseconds, and what takes this long
 /// stops a serving thread. By the time that the thread itself ran, so that a busy machine does not
 /// refuse a bundle.
-const TRIAL_BUDGET: Duration = Duration::from_millis(250);
+const TRIAL_BUDGET: Duration = Duration::from_millis(50);
 /// As many headers as a listener lets through, by default.
 const MANY_HEADERS: usize = 100;
 /// A long path and a long header; a listener refuses longer heads.

@@ -34,6 +34,7 @@ pub(in crate::commands) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit code: 0 the bundle loads (warnings do not count), 1 it does not, 2 DIR cannot be read
+Limits:    docs/policy-limits.md
 
 Examples:
   portreeve policy check policies/

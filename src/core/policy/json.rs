@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Findings;
+use super::text::end_of;
 
 /// Of all data files of a bundle: each value takes about a hundred bytes of memory.
 pub(super) const MAX_VALUES: usize = 1_000_000;
@@ -14,8 +15,17 @@ pub(super) const MAX_VALUES: usize = 1_000_000;
 /// Whether a text is JSON that may be read; `values` is what is left of [`MAX_VALUES`], and of it is
 /// taken what the text holds. The reader itself ends at a depth of 128.
 pub(super) fn check(file: &str, text: &str, values: &mut usize, findings: &mut Findings) -> bool {
+    match count(text, *values) {
+        Ok(count) => *values = values.saturating_sub(count),
+        Err(at) => {
+            let (line, column) = end_of(text.get(..at).unwrap_or_default());
+            let message = format!("the data files hold more than {MAX_VALUES} values");
+            findings.error(file, line, column, message);
+            return false;
+        }
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Strict { values }.deserialize(&mut reader).and_then(|()| reader.end());
+    let read = Strict.deserialize(&mut reader).and_then(|()| reader.end());
     let Err(error) = read else { return true };
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let message = error.to_string();
@@ -28,29 +38,37 @@ pub(super) fn check(file: &str, text: &str, values: &mut usize, findings: &mut F
     false
 }
 
-struct Strict<'a> {
-    values: &'a mut usize,
-}
-
-impl Strict<'_> {
-    fn count<E: Error>(&mut self) -> Result<(), E> {
-        let left = self.values.checked_sub(1);
-        *self.values =
-            left.ok_or_else(|| E::custom(format_args!("there are more than {MAX_VALUES} values")))?;
-        Ok(())
+/// Where the text holds more values than are left, and how many it holds otherwise. Counted before
+/// anything is built: a comma or an opening bracket stands before each value but the first.
+fn count(text: &str, most: usize) -> Result<usize, usize> {
+    let mut count = 1_usize;
+    let (mut is_string, mut is_escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b',' | b'[' | b'{' if !is_string => count += 1,
+            _ => {}
+        }
+        if count > most {
+            return Err(at);
+        }
     }
+    Ok(count)
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        self.count()?;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for Strict {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +100,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Strict { values: &mut *self.values })?.is_some() {}
+        while items.next_element_seed(Self)?.is_some() {}
         Ok(())
     }
 
@@ -94,7 +112,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 return Err(A::Error::custom(format_args!("the key `{key}` stands twice")));
             }
             keys.insert(key);
-            entries.next_value_seed(Strict { values: &mut *self.values })?;
+            entries.next_value_seed(Self)?;
         }
         Ok(())
     }
@@ -128,8 +146,8 @@ mod tests {
             &nested(128),
             "a.json:1:128: error: the file is nested deeper than 128 levels",
         );
-        check_with(3, "[1, 2]", "");
-        check_with(2, "[1, 2]", "a.json:1:4: error: there are more than 1000000 values");
+        check_with(3, "[1, \"a,b\"]", "");
+        check_with(2, "[1, 2]", "a.json:1:3: error: the data files hold more than 1000000 values");
         check_with(9, "{} {}", "a.json:1:4: error: trailing characters");
         check_with(9, "", "a.json:1:1: error: EOF while parsing a value");
         check_with(9, "1e999", "a.json:1:5: error: number out of range");

@@ -41,7 +41,7 @@ fn turns_text_round(c: char) -> bool {
 }
 
 /// Line and column, from 1, of what follows a text.
-fn end_of(text: &str) -> (u32, u32) {
+pub(super) fn end_of(text: &str) -> (u32, u32) {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
     let last = text.rsplit('\n').next().unwrap_or_default();
     (number(text.matches('\n').count()), number(last.chars().count()))

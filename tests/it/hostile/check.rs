@@ -39,13 +39,14 @@ fn complaint(case: &Case) -> Option<String> {
         Verdict::Bounded => (i32::from(status.code() != Some(0)), case.files[0].0.as_str()),
     };
     let expected = if code == 0 { ": loads, with" } else { expected };
-    let text: String = text.replace("./", "").chars().take(700).collect();
+    let text = text.replace("./", "");
     let core = fs::read_dir(folder.path()).unwrap().count() > case.files.len();
     // The worker's death is the reserve, not the answer.
     let is_crash = !matches!(case.verdict, Verdict::Bounded)
         && (text.contains("the check crashed") || text.contains("the check was stopped"));
     let is_good = status.code() == Some(code) && text.contains(expected) && taken < LIMIT;
     (core || is_crash || !is_good).then(|| {
+        let text: String = text.chars().take(700).collect();
         format!("{} ({status}, {taken:?}), expected {code} and {expected:?}:\n{text}", case.name)
     })
 }

@@ -3,7 +3,7 @@
 use super::{cedar, data, rego};
 
 /// What `policy check` must make of a bundle.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Refused: a finding has this text in `file:line:column: severity: message`.
     Refused(&'static str),
     /// Odd, and in fact harmless: it loads, perhaps with a warning.
@@ -13,10 +13,10 @@ pub(super) enum Verdict {
     Bounded,
 }
 
-pub(super) struct Case {
-    pub(super) name: &'static str,
-    pub(super) files: Vec<(String, Vec<u8>)>,
-    pub(super) verdict: Verdict,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) verdict: Verdict,
 }
 
 /// A case of one file.
@@ -46,7 +46,7 @@ impl Case {
     }
 }
 
-pub(super) fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     [rego::nested(), rego::costly(), rego::text(), data::cases(), cedar::policies(), cedar::data()]
         .into_iter()
         .flatten()

@@ -19,3 +19,4 @@ mod reload;
 mod systemd;
 mod health;
 mod commands;
+mod hostile;

@@ -151,7 +151,7 @@ mod tests {
         check("a: 1\na: 2", Err((2, "`a` stands twice")));
         check("a: &x 1\nb: *x", Err((1, "anchors")));
         check("a: !!str 1", Err((1, "tags")));
-        check("- a", Err((1, "`cases`")));
+        check("- a", Err((1, "must be a mapping")));
         check("a: [1\nb: 2", Err((2, "not YAML")));
         check("? {a: 1}\n: b", Err((1, "a key must be a text")));
     }

@@ -75,14 +75,14 @@ pub(super) fn load(
 fn nested_too_deep(entities: &[Entity]) -> Option<usize> {
     let places: HashMap<EntityUid, usize> =
         entities.iter().enumerate().map(|(place, entity)| (entity.uid(), place)).collect();
-    let parents = |place: &usize| {
-        let parents = entities.get(*place).map(|entity| entity.clone().into_inner().2);
-        parents.unwrap_or_default()
+    let above = |entity: &Entity| -> Vec<usize> {
+        let (_, _, parents) = entity.clone().into_inner();
+        parents.iter().filter_map(|parent| places.get(parent).copied()).collect()
     };
+    let above: Vec<Vec<usize>> = entities.iter().map(above).collect();
     let mut level: BTreeSet<usize> = (0..entities.len()).collect();
     for _ in 0..=MAX_DEPTH {
-        let above = level.iter().flat_map(parents);
-        level = above.filter_map(|parent| places.get(&parent).copied()).collect();
+        level = level.iter().filter_map(|place| above.get(*place)).flatten().copied().collect();
     }
     level.first().copied()
 }

@@ -81,7 +81,7 @@ impl<'a> Types<'a> {
                 members.values().filter(|inner| inner.is_object()).collect()
             }
             Value::Array(items) => items.iter().collect(),
-            _ => Vec::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
         };
         for inner in inner {
             let found = self.measure(inner, above + 1);

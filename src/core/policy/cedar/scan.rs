@@ -84,13 +84,10 @@ impl Scan {
         }
         self.after_operand =
             token.starts_with(|c| is_word(c) || matches!(c, ')' | ']' | '}' | '"'));
-        match token {
-            ";" => {
-                let found = std::mem::take(&mut self.found);
-                *self = Self { found, ..Self::default() };
-                self.found.push(Statement { start, end: offset + 1 });
-            }
-            _ => {}
+        if token == ";" {
+            let found = std::mem::take(&mut self.found);
+            *self = Self { found, ..Self::default() };
+            self.found.push(Statement { start, end: offset + 1 });
         }
         if self.brackets + self.ifs > MAX_NESTING {
             return excess(format!("brackets and `if`s nest deeper than {MAX_NESTING}"));
