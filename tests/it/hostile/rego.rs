@@ -198,9 +198,9 @@ pub(super) fn costly() -> Vec<Case> {
         loads("a nested quantifier", FILE, call("regex.match(`((a{1,1000}){1,1000}){1,1000}`, input.request.path)")),
         loads("a large repetition", FILE, call("regex.match(`a{1000000000}`, input.request.path)")),
         loads("a deep regular expression", FILE, call(&format!("regex.match(`{}`, input.request.path)", around("(", "a", ")", 400)))),
-        loads("many alternatives", FILE, call("regex.match(concat(\"|\", [s | some n in numbers.range(1, 10000); s := sprintf(\"a%d{1,100}\", [n])]), input.request.path)")),
-        loads("a glob of stars", FILE, call(&format!("glob.match(\"{}\", [], input.request.path)", "*a".repeat(450)))),
-        loads("a glob of alternatives", FILE, call(&format!("glob.match(\"{}\", [], input.request.path)", "{a,b,c,{d,e}}*".repeat(60)))),
+        bounded("many alternatives", FILE, call("regex.match(concat(\"|\", [s | some n in numbers.range(1, 10000); s := sprintf(\"a%d{1,100}\", [n])]), input.request.path)")),
+        bounded("a glob of stars", FILE, call(&format!("glob.match(\"{}\", [], input.request.path)", "*a".repeat(450)))),
+        bounded("a glob of alternatives", FILE, call(&format!("glob.match(\"{}\", [], input.request.path)", "{a,b,c,{d,e}}*".repeat(60)))),
         refused("walking everything", FILE, "package authz\n\nallow if {\n\twalk(data.list, [p, v])\n\twalk(data.list, [q, w])\n\twalk(data.list, [r, z])\n\tcount(p) + count(q) + count(r) < 0\n}\n", "p.rego:").and("data.json", list),
         refused("a reachable graph", FILE, call("http.send({\"url\": \"http://a\", \"method\": \"GET\"})"), "p.rego:4:"),
     ]
