@@ -230,7 +230,7 @@ pub(super) fn text() -> Vec<Case> {
             "one long line",
             FILE,
             format!("package authz\n\nallow := \"{}\"\n", "x".repeat(100_000)),
-            "p.rego:3:1025: error: the line is longer",
+            "p.rego:3:8193: error: the line is longer",
         ),
         refused(
             "two megabytes",

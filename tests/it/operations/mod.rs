@@ -18,5 +18,6 @@ mod drain;
 mod reload;
 mod systemd;
 mod health;
+mod budget;
 mod commands;
 mod hostile;
