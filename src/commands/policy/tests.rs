@@ -6,6 +6,7 @@ use portreeve_core::policy::Files;
 use portreeve_core::policy::cases::CaseResult;
 
 use super::test::results;
+use super::work::here;
 
 const CEDAR: &str = r#"@id("web")
 permit (
@@ -31,7 +32,7 @@ fn files(list: &[(&str, &str)]) -> Files {
 }
 
 fn run(list: &[(&str, &str)], pattern: Option<&str>) -> Vec<CaseResult> {
-    results(&files(list), Path::new("p"), pattern).unwrap()
+    results(&files(list), Path::new("p"), pattern, |task, files| Ok(here(task, files))).unwrap()
 }
 
 /// Runs one case of our format against a policy.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Files, Finding, Findings, Severity};
+use super::{Files, Finding, Findings, Severity, json, text};
 
 pub(super) const FILE: &str = ".manifest";
 /// A manifest is written by people.
@@ -42,12 +42,15 @@ impl Manifest {
             findings.error(FILE, 0, 0, format!("the file is larger than {MAX_BYTES} bytes"));
             return Self::default();
         }
-        let manifest: Value = match serde_json::from_slice(bytes) {
+        let Some(text) = text::text(FILE, bytes, findings) else { return Self::default() };
+        let mut values = json::MAX_VALUES;
+        if !json::check(FILE, text, &mut values, findings) {
+            return Self::default();
+        }
+        let manifest: Value = match serde_json::from_str(text) {
             Ok(manifest) => manifest,
             Err(error) => {
-                let line = u32::try_from(error.line()).unwrap_or_default();
-                let column = u32::try_from(error.column()).unwrap_or_default();
-                findings.error(FILE, line, column, "the file is not JSON");
+                findings.error(FILE, 0, 0, error.to_string());
                 return Self::default();
             }
         };

@@ -8,7 +8,7 @@ use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
 use super::super::manifest::Roots;
-use super::super::{Files, Findings};
+use super::super::{Files, Findings, progress, text};
 use super::rewrite::Sources;
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
@@ -18,6 +18,9 @@ const TIMER_INTERVAL: u32 = 16;
 /// Above what the scan lets through, so that the scan's message is the one that people see.
 const PARSER_MAX_COLUMNS: u32 = 16 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
+
+/// Loading this many takes about a second.
+const MAX_RULES: usize = 20_000;
 
 /// What the parser says where a rule is written as Rego had it before 1.0; it stops there.
 const V0_MESSAGES: [&str; 2] = [
@@ -67,6 +70,11 @@ fn load_as_parsed(
     let mut engine = new_engine(time_limit);
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
         add_module(&mut engine, file, content, sources, findings);
+        let rules: usize = engine.get_modules().iter().map(|module| module.policy.len()).sum();
+        if rules > MAX_RULES {
+            findings.error(file, 0, 0, format!("the bundle has more than {MAX_RULES} rules"));
+            break;
+        }
     }
     if findings.has_errors() {
         return None;
@@ -131,9 +139,8 @@ fn add_module(
     sources: &mut Sources,
     findings: &mut Findings,
 ) {
-    let Ok(text) = std::str::from_utf8(content) else {
-        return findings.error(file, 0, 0, "the file is not UTF-8");
-    };
+    let Some(text) = text::policy_text(file, content, findings) else { return };
+    progress::at_file(file);
     if !scan::scan(file, text, findings) {
         return;
     }

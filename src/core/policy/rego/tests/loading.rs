@@ -175,11 +175,8 @@ fn data_that_conflicts_is_refused() {
         &[module, ("data.yml", "p: true\n")],
         "p.rego:2:1: error: `data.yml` has data at `data.p`, in the place of this rule",
     );
-    check_files(&[module, ("data.json", "[1]")], "data.json: error: the data is not an object");
-    check_files(
-        &[module, ("data.json", "{\n\"x\": }")],
-        "data.json:2: error: the data is no JSON: expected value at line 2 column 6",
-    );
+    check_files(&[module, ("data.json", "[1]")], "data.json:1:1: error: the data is not an object");
+    check_files(&[module, ("data.json", "{\n\"x\": }")], "data.json:2:6: error: expected value");
     check_files(
         &[module, ("data.yaml", "1: x\n")],
         "data.yaml: error: the key `1` is not a string: write it in quotes",
