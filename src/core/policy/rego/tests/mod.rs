@@ -3,6 +3,7 @@
 mod checking;
 mod deciding;
 mod document;
+mod envoy;
 mod example;
 mod loading;
 
