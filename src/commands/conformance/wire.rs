@@ -58,8 +58,11 @@ impl Wire {
             client.shutdown().await.ok()?;
             let (sender, mut heads) = mpsc::channel(1);
             let service = service_fn(move |request| take(request, sender.clone()));
-            // The end of input tells a head that is cut from one that is complete.
-            let connection = h1_builder(limits()).serve_connection(TokioIo::new(server), service);
+            // The end of input tells a head that is cut from one that is complete; a listener has its
+            // timeout for that.
+            let connection = h1_builder(limits())
+                .half_close(true)
+                .serve_connection(TokioIo::new(server), service);
             tokio::select! {
                 biased;
                 head = heads.recv() => head,

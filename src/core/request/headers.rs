@@ -195,7 +195,8 @@ fn check_underscores(headers: &HeaderMap) -> Result<(), Refusal> {
 fn join_cookies(headers: &mut HeaderMap) {
     let Entry::Occupied(mut entry) = headers.entry(COOKIE) else { return };
     let mut whole = Vec::new();
-    for crumb in entry.iter() {
+    // An empty one says nothing, and a space at the end would be left of it.
+    for crumb in entry.iter().filter(|crumb| !crumb.is_empty()) {
         if !whole.is_empty() {
             whole.extend_from_slice(b"; ");
         }
