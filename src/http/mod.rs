@@ -13,7 +13,7 @@ use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit, decide};
+use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Draft, Enforcement, Head,
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use crate::audit::{Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
+use crate::evaluation::Pool;
 use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
@@ -50,6 +51,8 @@ pub struct Gate {
     /// Swapped whole by a reload.
     pub routing: ArcSwap<Routing>,
     pub policy: Store,
+    /// For the bundles that may not be decided on a serving thread.
+    pub pool: Pool,
     pub log: Log,
     pub clock: Clock,
     pub metrics: Metrics,
@@ -112,7 +115,10 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let asked = take_head(connection, parts).and_then(|taken| ask_policy(connection, taken));
+    let asked = match take_head(connection, parts) {
+        Ok(taken) => ask_policy(connection, taken).await,
+        Err(refused) => Err(refused),
+    };
     let mut decided = match asked {
         Ok(decided) => decided,
         Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
@@ -194,7 +200,10 @@ fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'
 }
 
 /// Takes the facts and decides, under one revision from beginning to end.
-fn ask_policy(connection: &Connection, taken: Taken) -> Result<Decided, (Answer, &'static str)> {
+async fn ask_policy(
+    connection: &Connection,
+    taken: Taken,
+) -> Result<Decided, (Answer, &'static str)> {
     let gate = &connection.gate;
     let Taken { head, routing, route } = taken;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
@@ -209,7 +218,7 @@ fn ask_policy(connection: &Connection, taken: Taken) -> Result<Decided, (Answer,
         body: Body::NotRead,
     };
     let began = Instant::now();
-    let decision = decide(&bundle, &access);
+    let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
     Ok(Decided { access, routing, route, upstream, bundle, decision })
 }

@@ -27,6 +27,13 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
 
+pub(super) const REGO: CaseFiles = texts![
+    "conformance/rego/cases/errors.json",
+    "conformance/rego/cases/language.json",
+    "conformance/rego/cases/refused.json",
+    "conformance/rego/cases/time.json",
+];
+
 /// The list of expected failures of a suite.
 pub(super) fn expected_failures(suite: Suite) -> &'static str {
     match suite {
@@ -39,5 +46,6 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         Suite::SpiffeId => {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
         }
+        Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
     }
 }

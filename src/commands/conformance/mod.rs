@@ -7,6 +7,8 @@ mod canonical_request;
 mod embedded;
 mod expected;
 mod json_cases;
+mod rego;
+mod rego_summary;
 mod spiffe_id;
 mod wire;
 
@@ -25,9 +27,11 @@ use super::{Exit, Format, shipped};
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   rego                queries and their results, in the format of OPA's compliance cases
 ///
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
-/// for `policy` a bundle or a folder of bundles, otherwise JSON files; `schemas/` describes them. A
+/// for `policy` a bundle or a folder of bundles, for `rego` JSON or YAML files, otherwise JSON files;
+/// `schemas/` describes them. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
@@ -39,6 +43,9 @@ pub(super) struct Args {
     /// Take the cases from here
     #[arg(long, value_name = "PATH", requires = "suite")]
     cases: Option<PathBuf>,
+    /// Take the list of expected failures from here
+    #[arg(long, value_name = "FILE", requires = "cases")]
+    expected: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
@@ -58,16 +65,18 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    Rego,
 }
 
 impl Suite {
-    const ALL: [Self; 3] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId];
+    const ALL: [Self; 4] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Rego];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::Rego => "rego",
         }
     }
 }
@@ -75,11 +84,17 @@ impl Suite {
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
     let (name, results) = match args.suite {
-        Some(suite) => (suite.as_str(), results(suite, args.cases.as_deref())?),
+        Some(suite) => {
+            let results = results(suite, args.cases.as_deref(), args.expected.as_deref())?;
+            if suite == Suite::Rego && args.format == Format::Pretty {
+                rego_summary::print(out, &results)?;
+            }
+            (suite.as_str(), results)
+        }
         None => {
             let mut all = Vec::new();
             for suite in Suite::ALL {
-                let results = results(suite, None)?;
+                let results = results(suite, None, None)?;
                 if args.format == Format::Pretty {
                     writeln!(out, "{}: {}", suite.as_str(), Summary::of(&results))?;
                 }
@@ -92,15 +107,23 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// The results of one suite, held against its list of expected failures.
-fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
+fn results(
+    suite: Suite,
+    cases: Option<&Path>,
+    expected: Option<&Path>,
+) -> anyhow::Result<Vec<CaseResult>> {
     let results = match suite {
         Suite::Policy => policy_results(cases)?,
         Suite::CanonicalRequest => {
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
     };
-    let expected = expected::failures(embedded::expected_failures(suite))?;
+    let expected = match expected {
+        Some(file) => expected::failures(&expected::read(file)?)?,
+        None => expected::failures(embedded::expected_failures(suite))?,
+    };
     let judge = |result: CaseResult| {
         let reason = expected.get(&result.name).cloned();
         result.with_expected_failure(reason.as_deref())

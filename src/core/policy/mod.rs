@@ -16,7 +16,7 @@ pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision};
 pub use decide::{
-    Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide,
+    Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Finding, Findings, Severity};

@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
@@ -20,6 +21,7 @@ mod result;
 mod engines;
 mod evaluate;
 mod tests_runner;
+mod compliance;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ use entry::Entry;
 use load::{Loaded, Modules};
 use rules::Rules;
 
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
@@ -55,6 +58,11 @@ impl Policies {
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Some(Self { id, engine, rules, entry })
+    }
+
+    /// Whether a policy calls a builtin whose cost has no bound.
+    pub(super) fn needs_pool(&self) -> bool {
+        false
     }
 
     /// How many rule definitions are served.
