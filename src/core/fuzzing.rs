@@ -26,6 +26,8 @@ const STACK_BYTES: usize = 8 << 20;
 /// Longer policies find nothing new, and slowly.
 const MAX_POLICY_BYTES: usize = 4 << 10;
 
+const MANIFEST: &[u8] = br#"{"metadata":{"portreeve":{"entrypoint":"data.authz"}}}"#;
+
 /// An ID that parses is written as it was read.
 pub fn fuzz_spiffe_id(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -168,8 +170,56 @@ pub fn fuzz_cedar_load(data: &[u8]) {
 pub fn fuzz_rego_load(data: &[u8]) {
     #[cfg(fuzzing)]
     std::panic::set_hook(Box::new(|_| {}));
-    let manifest = br#"{"metadata":{"portreeve":{"entrypoint":"data.authz"}}}"#;
-    load_and_decide("p.rego", Some(manifest), data);
+    load_and_decide("p.rego", Some(MANIFEST), data);
+}
+
+/// What each rule of the bundle below calls; the first byte of an input chooses one.
+const CRYPTO_CALLS: [&str; 10] = [
+    "io.jwt.decode(text)",
+    "io.jwt.decode_verify(text, {\"secret\": \"secret\"})",
+    "io.jwt.decode_verify(\"e30.e30.\", {\"cert\": text})",
+    "io.jwt.verify_es256(\"e30.e30.\", text)",
+    "io.jwt.encode_sign_raw(text, text, text)",
+    "crypto.x509.parse_certificates(text)",
+    "crypto.x509.parse_and_verify_certificates(text)",
+    "crypto.x509.parse_certificate_request(text)",
+    "crypto.x509.parse_keypair(text, text)",
+    "crypto.parse_private_keys(text)",
+];
+
+/// Whatever a token, a key or a certificate is, a policy that reads it gets a value or an error. What
+/// is no text comes in base64, as DER does.
+pub fn fuzz_rego_builtins_crypto(data: &[u8]) {
+    thread_local! {
+        static BUNDLE: Option<Bundle> = crypto_bundle();
+    }
+    let Some((choice, rest)) = data.split_first() else { return };
+    let text = match std::str::from_utf8(rest) {
+        Ok(text) => text.to_owned(),
+        Err(_) => base64::Engine::encode(&base64::engine::general_purpose::STANDARD, rest),
+    };
+    let which = usize::from(*choice) % CRYPTO_CALLS.len();
+    let mut request = access_request(b"GET /\n", "td");
+    request.body = Body::Parsed(serde_json::json!({ "which": which, "text": text }));
+    BUNDLE.with(|bundle| {
+        let Some(bundle) = bundle else { unreachable!("the bundle of all calls is refused") };
+        let decision = decide(bundle, &request);
+        assert_ne!(decision.reason, Reason::EnginePanic, "{:?}", decision.errors);
+    });
+}
+
+/// One rule for each call.
+fn crypto_bundle() -> Option<Bundle> {
+    let mut policy = String::from("package authz\n\ndefault allow := false\n");
+    for (which, call) in CRYPTO_CALLS.iter().enumerate() {
+        policy.push_str(&format!(
+            "\nallow if {{\n\tinput.body.which == {which}\n\ttext := input.body.text\n\t{call}\n}}\n"
+        ));
+    }
+    let mut files = Files::default();
+    files.insert(".manifest", MANIFEST.to_vec()).ok()?;
+    files.insert("p.rego", policy.into_bytes()).ok()?;
+    Some(Bundle::load(&files, Revision::default()).ok()?.0)
 }
 
 fn load_and_decide(file: &str, manifest: Option<&[u8]>, data: &[u8]) {
@@ -320,5 +370,6 @@ mod tests {
         replay("record_line", fuzz_record_line);
         replay("cedar_load", fuzz_cedar_load);
         replay("rego_load", fuzz_rego_load);
+        replay("rego_builtins_crypto", fuzz_rego_builtins_crypto);
     }
 }
