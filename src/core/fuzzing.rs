@@ -16,8 +16,8 @@ use crate::record::{
     Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch, original_bytes,
 };
 use crate::request::{
-    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
-    Protocol, Scheme, Source, TlsFacts, is_reserved,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Draft, Enforcement, Head,
+    JwtFacts, Protocol, Relaxed, Scheme, Source, TlsFacts, is_reserved,
 };
 use crate::spiffe::{Claimed, Issuer, Leaf, SpiffeId};
 
@@ -51,20 +51,43 @@ pub fn fuzz_svid_leaf(data: &[u8]) {
     }
 }
 
-/// A canonical head is its own canonical form, and nothing that was to be removed is in it.
+/// A canonical head is its own canonical form, whatever the route keeps; nothing that was to be removed
+/// is in it, and policy is shown what is forwarded.
 pub fn fuzz_canonical_head(data: &[u8]) {
-    let Some(head) = head_of(data) else { return };
+    let strict = head_of(data);
+    let relaxed = draft_of(data).and_then(|draft| draft.settle(Relaxed::ALL).ok());
+    for (head, relaxed) in [(&strict, Relaxed::default()), (&relaxed, Relaxed::ALL)] {
+        if let Some(head) = head {
+            check_head(head, relaxed);
+        }
+    }
+    if let Some(strict) = strict {
+        let relaxed = relaxed.map(|head| head.target);
+        assert_eq!(relaxed.as_ref().map(PathAndQuery::as_str), Some(strict.target.as_str()));
+        let request = AccessRequest { head: strict, ..access_request(b"", "td") };
+        let document = request.to_document();
+        let shown = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        assert_eq!(shown("/request/path"), Some(request.head.path()));
+        assert_eq!(shown("/request/host"), Some(request.head.host.as_str()));
+        let headers = document.pointer("/request/headers").and_then(Value::as_object);
+        assert_eq!(headers.map(serde_json::Map::len), Some(request.head.headers.keys_len()));
+    }
+}
+
+fn check_head(head: &Head, relaxed: Relaxed) {
     assert!(head.path() == "*" || head.path().starts_with('/'));
     let inner = head.path().strip_suffix('/').unwrap_or(head.path());
     for segment in inner.split('/').skip(1) {
-        assert!(!matches!(segment, "" | "." | ".."), "`{}`", head.path());
+        let is_kept = segment.is_empty() && relaxed.empty_segments;
+        assert!(is_kept || !matches!(segment, "" | "." | ".."), "`{}`", head.path());
     }
     assert!(!head.path().bytes().any(|b| b <= b' ' || b >= 0x7f || b == b'\\'));
     for name in head.headers.keys() {
         let is_kept = matches!(name.as_str(), "te" | "content-length");
         assert!(is_kept || !is_reserved(name), "`{name}` is left");
     }
-    let again = match Head::canonical(parts_of(&head), head.scheme) {
+    let again = Draft::read(parts_of(head), head.scheme).and_then(|again| again.settle(relaxed));
+    let again = match again {
         Ok(again) => again,
         Err(refusal) => unreachable!("the canonical form is refused: {refusal}"),
     };
@@ -233,7 +256,7 @@ fn check_line(line: &[u8]) {
 }
 
 /// `METHOD TARGET` (`h2 METHOD TARGET` for HTTP/2), then `name:value` lines.
-fn head_of(data: &[u8]) -> Option<Head> {
+fn draft_of(data: &[u8]) -> Option<Draft> {
     let mut lines = data.split(|b| *b == b'\n');
     let first = lines.next()?;
     let (version, first) = match first.strip_prefix(b"h2 ") {
@@ -253,7 +276,11 @@ fn head_of(data: &[u8]) -> Option<Head> {
             HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?,
         );
     }
-    Head::canonical(request.body(()).ok()?.into_parts().0, Scheme::Https).ok()
+    Draft::read(request.body(()).ok()?.into_parts().0, Scheme::Https).ok()
+}
+
+fn head_of(data: &[u8]) -> Option<Head> {
+    draft_of(data)?.settle(Relaxed::default()).ok()
 }
 
 /// The head as a caller would send it who knows the canonical form.
