@@ -31,6 +31,7 @@ use regorus::Engine;
 
 use super::{Files, Findings};
 use entry::Entry;
+use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
 
@@ -48,16 +49,18 @@ pub(super) struct Policies {
     engine: Engine,
     rules: Rules,
     entry: Entry,
+    reads: Reads,
 }
 
 impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { engine, rules } = loaded;
+        let Loaded { mut engine, rules } = loaded;
         let entry = entry::resolve(entrypoint, &rules, findings)?;
+        let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Some(Self { id, engine, rules, entry })
+        Some(Self { id, engine, rules, entry, reads })
     }
 
     /// Whether a policy calls a builtin whose cost has no bound.
