@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_only_some_requests_meet_is_met() {
-        let nobody = "package authz\n\nallow if {\n\tnot input.source.spiffe_id\n\t1 / 0 == 1\n}\n";
+        let nobody =
+            "package authz\n\nallow if {\n\tinput.source.spiffe_id == null\n\t1 / 0 == 1\n}\n";
         let seen = tried("p.rego", nobody);
         assert!(seen.contains("(no identity)"), "{seen}");
     }
