@@ -39,7 +39,7 @@ fn an_unknown_key_of_ours_is_refused_and_opas_keys_are_not_ours() {
     );
     let opa = r#"{"rego_version": 1, "revision": "a", "metadata": {"other": 1}}"#;
     assert_eq!(read(opa, &[Language::Rego]), "data.authz");
-    assert_eq!(read("{", &[Language::Rego]), ".manifest:1:1: error: the file is not JSON");
+    assert_eq!(read("{", &[Language::Rego]), ".manifest:1:1: error: EOF while parsing an object");
 }
 
 #[test]
