@@ -22,7 +22,16 @@ pub(super) const BUILTINS: &[Builtin] = &[
         run: |arguments| pairs("strings.any_suffix_match", arguments),
     },
     Builtin { name: "array.concat", arity: 2, run: array_concat },
+    Builtin { name: "walk", arity: 1, run: walk },
     Builtin { name: "json.marshal", arity: 1, run: json_marshal },
+    Builtin {
+        name: "yaml.marshal",
+        arity: 1,
+        run: |arguments| {
+            check_size(at(arguments, 0)?)?;
+            regorus("yaml.marshal", arguments)
+        },
+    },
     Builtin { name: "json.marshal_with_options", arity: 2, run: json_marshal_with_options },
     Builtin {
         name: "json.unmarshal",
@@ -79,24 +88,39 @@ fn array_concat(arguments: &[Value]) -> Result<Value, BuiltinError> {
     regorus("array.concat", arguments)
 }
 
-/// Refuses a value that is longer than a text may be, whether it repeats a part or not.
+/// Each value within a value becomes a pair.
+fn walk(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    if !is_within(at(arguments, 0)?, MAX_JOINED_ELEMENTS, |_| 1) {
+        return error(format!("the document holds more than {MAX_JOINED_ELEMENTS} values"));
+    }
+    regorus("walk", arguments)
+}
+
+/// Refuses a value that is longer than a text may be.
 fn check_size(value: &Value) -> Result<(), BuiltinError> {
-    let mut left = MAX_TEXT_BYTES;
+    let bytes = |value: &Value| if let Value::String(text) = value { text.len() + 1 } else { 1 };
+    check_text(if is_within(value, MAX_TEXT_BYTES, bytes) { 0 } else { usize::MAX })
+}
+
+/// Whether all values within a value cost no more than `left` together; one that stands in several
+/// places counts in each. It ends when that much is spent.
+fn is_within(value: &Value, mut left: usize, cost: fn(&Value) -> usize) -> bool {
     let mut pending = vec![value];
     while let Some(value) = pending.pop() {
-        let bytes = if let Value::String(text) = value { text.len() + 1 } else { 1 };
-        let Some(rest) = left.checked_sub(bytes) else { return check_text(usize::MAX) };
+        let Some(rest) = left.checked_sub(cost(value)) else { return false };
         left = rest;
+        // What is beyond the rest is still one more than it.
+        let most = left + 1;
         match value {
-            Value::Array(array) => pending.extend(array.iter().take(left)),
-            Value::Set(set) => pending.extend(set.iter().take(left)),
+            Value::Array(array) => pending.extend(array.iter().take(most)),
+            Value::Set(set) => pending.extend(set.iter().take(most)),
             Value::Object(object) => {
-                pending.extend(object.iter().take(left).flat_map(|(key, value)| [key, value]));
+                pending.extend(object.iter().take(most).flat_map(|(key, value)| [key, value]));
             }
             _ => {}
         }
     }
-    Ok(())
+    true
 }
 
 /// With `<`, `>`, `&` and the two line separators escaped, as Go writes strings.

@@ -85,7 +85,8 @@ fn bounds() -> Bounds {
                 collections::MAX_PATCH_COPIES
             ),
         ),
-        (&["json.marshal"], text.clone()),
+        (&["json.marshal", "yaml.marshal"], text.clone()),
+        (&["walk"], format!("{} values", bounded::MAX_JOINED_ELEMENTS)),
         (&["array.concat"], format!("{} elements", bounded::MAX_JOINED_ELEMENTS)),
         (
             &["json.marshal_with_options"],
