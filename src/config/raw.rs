@@ -275,6 +275,9 @@ pub(super) struct Policy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Verify")]
     pub verify: Option<Verify>,
+    /// What becomes of a Rego builtin whose cost is set by its arguments, such as `numbers.range`.
+    #[serde(default)]
+    pub unbounded_builtins: UnboundedBuiltins,
     /// The file of known host keys; required for `ssh`, which refuses a host that is not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "PathText")]
@@ -287,6 +290,17 @@ pub(super) struct Policy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "PathText")]
     pub token_file: Option<PathText>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(
+    description = "`refuse` bounds its arguments, and a call beyond is an error; `pool` gives them 64 times the room, and decides Rego on threads of their own, where a decision that takes longer than 600 ms is given up as an error."
+)]
+pub(super) enum UnboundedBuiltins {
+    #[default]
+    Refuse,
+    Pool,
 }
 
 /// One of `git` and `dir`.

@@ -17,7 +17,7 @@ mod cedar;
 mod rego;
 pub mod cases;
 
-pub use bundle::{Bundle, EngineValues, Languages, Revision};
+pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
