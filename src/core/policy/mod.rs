@@ -11,6 +11,7 @@ mod manifest;
 mod progress;
 mod text;
 mod json;
+mod places;
 mod bundle;
 mod decide;
 mod cedar;
