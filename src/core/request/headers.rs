@@ -7,8 +7,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use super::head::Protocol;
-use super::names::{KNOWN, Rule, rule_of};
+use super::names::{CONNECTION_BIT, KNOWN, Rule, rule_of};
 use super::refusal::Refusal;
+use super::survey::survey;
 
 /// On every response and every upstream request; a caller's own is removed.
 pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-decision-id");
@@ -16,7 +17,7 @@ pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-
 /// Whether only we may set a header: framing, hop-by-hop, identity and decision.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
-    let rule = rule_of(name.as_str()).map(|(rule, _)| rule);
+    let rule = rule_of(name.as_str());
     matches!(rule, Some(Rule::HopByHop | Rule::Ours)) || [HOST, CONTENT_LENGTH].contains(name)
 }
 
@@ -81,97 +82,10 @@ pub(super) fn remove_claims(headers: &mut HeaderMap) {
 }
 
 fn remove_all(headers: &mut HeaderMap, rule: Rule) {
-    let fits = |name: &&HeaderName| rule_of(name.as_str()).is_some_and(|(found, _)| found == rule);
+    let fits = |name: &&HeaderName| rule_of(name.as_str()) == Some(rule);
     let gone: Vec<_> = headers.keys().filter(fits).cloned().collect();
     for name in gone {
         headers.remove(name);
-    }
-}
-
-/// The bit of `connection`, the first of [`KNOWN`].
-const CONNECTION_BIT: u64 = 1;
-
-/// What one pass over all headers finds, so that an ordinary head costs no look-up in the map.
-#[derive(Default)]
-struct Found {
-    /// The names of [`KNOWN`] that are to be removed, as bits.
-    known: u64,
-    /// `Connection` may name further headers.
-    has_tokens: bool,
-    /// A name that is to be removed with its family.
-    has_family: bool,
-    has_claims: bool,
-    has_underscores: bool,
-    /// More than one cookie header.
-    has_crumbs: bool,
-}
-
-const _: () = assert!(KNOWN.len() <= 64, "the names do not fit the bits");
-
-/// Refuses what has two readings, whatever the route keeps.
-fn survey(headers: &HeaderMap, protocol: Protocol) -> Result<Found, Refusal> {
-    let mut found = Found::default();
-    let mut once: u64 = 0;
-    for (name, value) in headers {
-        let value = value.as_bytes();
-        // A space at an end, which HTTP/2 can carry, is there for policy and gone for an HTTP/1.1
-        // upstream. Tabs are the only control that the type leaves in a value.
-        let has_space =
-            matches!((value.first(), value.last()), (Some(..=b' '), _) | (_, Some(..=b' ')));
-        if has_space || !is_ascii(value) {
-            return Err(Refusal::HeaderByte);
-        }
-        let name = name.as_str();
-        found.has_underscores |= has_underscore(name.as_bytes());
-        let Some((rule, index)) = rule_of(name) else { continue };
-        let bit = index.map_or(0, |index| 1 << index);
-        match rule {
-            Rule::HopByHop | Rule::Ours if bit == 0 => found.has_family = true,
-            Rule::HopByHop | Rule::Ours => {
-                found.known |= bit;
-                let is_plain = matches!(value, b"keep-alive" | b"close");
-                found.has_tokens |= bit == CONNECTION_BIT && !is_plain;
-            }
-            Rule::Claim => found.has_claims = true,
-            Rule::Once if once & bit != 0 => return Err(Refusal::DuplicateHeader),
-            // HTTP/1.1 has one cookie header or none (RFC 6265 §5.4).
-            Rule::Cookie if once & bit != 0 => match protocol {
-                Protocol::Http1 => return Err(Refusal::DuplicateHeader),
-                Protocol::Http2 => found.has_crumbs = true,
-            },
-            Rule::Once | Rule::Cookie => once |= bit,
-        }
-    }
-    Ok(found)
-}
-
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-const UNDERSCORES: u64 = u64::from_le_bytes([b'_'; 8]);
-
-/// Eight bytes at a time, the last of them once more where they do not come out even.
-#[inline]
-fn has_underscore(name: &[u8]) -> bool {
-    let holds = |word: &[u8; 8]| {
-        let other = u64::from_le_bytes(*word) ^ UNDERSCORES;
-        // A zero byte borrows from above; names are ASCII, so nothing else sets these bits.
-        other.wrapping_sub(ONES) & !other & HIGH
-    };
-    let words = name.as_chunks::<8>().0.iter().fold(0, |seen, word| seen | holds(word));
-    match name.last_chunk::<8>() {
-        Some(last) => words | holds(last) != 0,
-        None => name.contains(&b'_'),
-    }
-}
-
-/// The same for bytes above ASCII; the library's own takes the rest byte by byte.
-#[inline]
-fn is_ascii(value: &[u8]) -> bool {
-    let words = value.as_chunks::<8>().0.iter();
-    let words = words.fold(0, |seen, word| seen | u64::from_le_bytes(*word));
-    match value.last_chunk::<8>() {
-        Some(last) => (words | u64::from_le_bytes(*last)) & HIGH == 0,
-        None => value.iter().fold(0, |seen, b| seen | b) < 0x80,
     }
 }
 
@@ -246,7 +160,7 @@ fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> 
         for token in value.split(',').map(str::trim).filter(|token| !token.is_empty()) {
             let name = HeaderName::try_from(token).map_err(|_| Refusal::HeaderByte)?;
             match rule_of(name.as_str()) {
-                Some((Rule::HopByHop, _)) => {}
+                Some(Rule::HopByHop) => {}
                 Some(_) => return Err(Refusal::ConnectionHeader),
                 None => named.push(name),
             }

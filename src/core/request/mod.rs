@@ -8,6 +8,8 @@ mod access;
 mod head;
 mod headers;
 mod names;
+mod ends;
+mod survey;
 mod host;
 mod target;
 mod query;
