@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 
-use super::head::Scheme;
+use super::protocol::Scheme;
 use super::refusal::Refusal;
 
 /// RFC 1035 §2.3.4: no resolver takes a longer name.

@@ -6,8 +6,8 @@
 use http::HeaderMap;
 
 use super::ends::{Ends, has_underscore, is_ascii};
-use super::head::Protocol;
 use super::names::{self, CONNECTION_BIT, Rule};
+use super::protocol::Protocol;
 use super::refusal::Refusal;
 
 pub(super) struct Found {
