@@ -4,6 +4,7 @@
 //! [`CaseResult`]s. The list of expected failures is held against the results in one place.
 
 mod canonical_request;
+mod cedar;
 mod embedded;
 mod expected;
 mod json_cases;
@@ -25,9 +26,11 @@ use super::{Exit, Format, shipped};
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   cedar               requests with the decision, reasons and errors of Cedar
 ///
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
-/// for `policy` a bundle or a folder of bundles, otherwise JSON files; `schemas/` describes them. A
+/// for `policy` a bundle or a folder of bundles, for `cedar` a folder of test files with their
+/// policies, schemas and entities, otherwise JSON files; `schemas/` describes them. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
@@ -58,16 +61,18 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    Cedar,
 }
 
 impl Suite {
-    const ALL: [Self; 3] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId];
+    const ALL: [Self; 4] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Cedar];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::Cedar => "cedar",
         }
     }
 }
@@ -99,6 +104,7 @@ fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::Cedar => cedar::run(cases)?,
     };
     let expected = expected::failures(embedded::expected_failures(suite))?;
     let judge = |result: CaseResult| {

@@ -146,6 +146,7 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
+        ("conformance/cedar/cases", embedded::CEDAR),
     ] {
         let files = read::files_of(&root.join(suite)).unwrap();
         let mut listed: Vec<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();

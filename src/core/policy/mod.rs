@@ -15,6 +15,7 @@ mod rego;
 pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision};
+pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide,
 };

@@ -1,0 +1,147 @@
+//! Suite `cedar`: the test files of Cedar's own suites, each request a case, through our loading,
+//! index and error rule. A path in a test file is taken from the root of the cases or from beside it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::ensure;
+use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
+use portreeve_core::policy::{CedarAnswer, CedarCase, CedarRequest, Files, Outcome};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::embedded;
+use crate::commands::policy::read;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct TestFile {
+    policies: String,
+    entities: String,
+    schema: String,
+    should_validate: bool,
+    requests: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Case {
+    description: String,
+    principal: Value,
+    action: Value,
+    resource: Value,
+    context: Value,
+    #[serde(default = "yes")]
+    validate_request: bool,
+    decision: Effect,
+    reason: BTreeSet<String>,
+    errors: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) fn run(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
+    let files = match cases {
+        Some(folder) => read::files_of(folder)?,
+        None => {
+            let mut files = Files::default();
+            for (name, text) in embedded::CEDAR {
+                files.insert(name, text.as_bytes().to_vec())?;
+            }
+            files
+        }
+    };
+    let mut results = Vec::new();
+    for (name, content) in files.iter().filter(|(name, _)| name.ends_with(".json")) {
+        // Entities are JSON too, and an array.
+        match serde_json::from_slice::<Value>(content) {
+            Ok(Value::Object(test)) if test.contains_key("requests") => {
+                match serde_json::from_value(Value::Object(test)) {
+                    Ok(test) => run_file(&files, name, &test, &mut results),
+                    Err(error) => results.push(CaseResult::unreadable(name, 0, error.to_string())),
+                }
+            }
+            Ok(_) => {}
+            Err(error) => results.push(CaseResult::unreadable(name, 0, error.to_string())),
+        }
+    }
+    ensure!(!results.is_empty(), "there is no Cedar test file among the cases");
+    Ok(results)
+}
+
+fn run_file(files: &Files, name: &str, test: &TestFile, results: &mut Vec<CaseResult>) {
+    let loaded = load(files, name, test);
+    for (number, case) in test.requests.iter().enumerate() {
+        let outcome = match &loaded {
+            Ok(loaded) => outcome(loaded, case),
+            Err(message) => CaseOutcome::errored(message.clone()),
+        };
+        let id = format!("{name} request {number}: {}", case.description);
+        results.push(CaseResult::new(name, 0, id, outcome));
+    }
+}
+
+fn load(files: &Files, name: &str, test: &TestFile) -> Result<CedarCase, String> {
+    let text = |path: &str| {
+        let beside = name.rsplit_once('/').map(|(folder, _)| format!("{folder}/{path}"));
+        let content = files.get(path).or_else(|| files.get(&beside?));
+        let content = content.ok_or_else(|| format!("there is no file `{path}`"))?;
+        std::str::from_utf8(content).map_err(|_| format!("file `{path}` is not UTF-8"))
+    };
+    let TestFile { policies, schema, entities, should_validate, .. } = test;
+    CedarCase::load(
+        (policies, text(policies)?),
+        (schema, text(schema)?),
+        (entities, text(entities)?),
+        *should_validate,
+    )
+    .map_err(|findings| {
+        let texts: Vec<_> = findings.0.iter().map(ToString::to_string).collect();
+        texts.join("; ")
+    })
+}
+
+fn outcome(loaded: &CedarCase, case: &Case) -> CaseOutcome {
+    let answer = loaded.answer(&CedarRequest {
+        principal: &case.principal,
+        action: &case.action,
+        resource: &case.resource,
+        context: &case.context,
+        is_validated: case.validate_request,
+    });
+    let CedarAnswer { outcome, cedar_allows, reason, errors } = match answer {
+        Ok(answer) => answer,
+        Err(message) => return CaseOutcome::errored(message),
+    };
+    // Cedar skips a policy that fails; under our rule it is the outcome.
+    let ours = match (case.errors.is_empty(), case.decision) {
+        (false, _) => Outcome::Error,
+        (true, Effect::Allow) => Outcome::Allow,
+        (true, Effect::Deny) => Outcome::Deny,
+    };
+    let expected = told(ours, case.decision == Effect::Allow, &case.reason, &case.errors);
+    let actual = told(outcome, cedar_allows, &reason, &errors);
+    if expected == actual {
+        return CaseOutcome::Passed;
+    }
+    CaseOutcome::Failed { expected, actual, detail: None }
+}
+
+fn told(
+    outcome: Outcome,
+    cedar_allows: bool,
+    reason: &BTreeSet<String>,
+    errors: &BTreeSet<String>,
+) -> String {
+    let cedar = if cedar_allows { "allow" } else { "deny" };
+    format!("{outcome:?}, of Cedar {cedar} by {reason:?}, errors {errors:?}")
+}
