@@ -13,6 +13,7 @@ pub mod tls;
 pub mod identity;
 pub mod connections;
 pub mod http;
+pub mod evaluation;
 pub mod forward;
 pub mod audit;
 

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use portreeve_core::Timestamp;
 use portreeve_core::policy::{Decision, Revision};
 use portreeve_core::record::{
     Decided, DecisionId, End, Event, Instance, InstanceFragment, Line, Scratch,
@@ -14,6 +13,7 @@ use portreeve_core::request::AccessRequest;
 use super::appender::Appender;
 use super::health::{State, Status};
 use super::inner::{Inner, Submitted, lock};
+use super::origin::decision_id;
 use super::refusals::{Refusal, Refusals};
 use super::thread::LogThread;
 use super::{NotAccepted, OnFailure, OpenError, Receipt, Settings};
@@ -155,26 +155,5 @@ impl Log {
     pub async fn close(&self) -> Status {
         self.thread.close(&self.inner).await;
         self.status()
-    }
-}
-
-/// A fresh id of this moment, from the thread's own generator.
-#[must_use]
-pub fn decision_id(time: Timestamp) -> DecisionId {
-    let mut random = [0; 10];
-    fastrand::fill(&mut random);
-    DecisionId::new(time, random)
-}
-
-/// This process, as its records name it.
-#[must_use]
-pub fn this_instance(service: Arc<str>) -> Instance {
-    let read = |path| std::fs::read_to_string(path).ok().map(|text| Arc::from(text.trim()));
-    Instance {
-        service,
-        host: read("/proc/sys/kernel/hostname").unwrap_or_else(|| "unknown".into()),
-        pid: std::process::id(),
-        boot_id: read("/proc/sys/kernel/random/boot_id"),
-        version: env!("CARGO_PKG_VERSION").into(),
     }
 }

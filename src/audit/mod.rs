@@ -6,6 +6,7 @@
 //! records about the log itself. Nothing here may change a decision, and refusals may never use up
 //! the room of decisions.
 
+mod origin;
 mod files;
 mod recover;
 mod appender;
@@ -23,7 +24,8 @@ mod tests;
 use std::path::PathBuf;
 
 pub use health::{State, Status};
-pub use log::{Log, decision_id, this_instance};
+pub use log::Log;
+pub use origin::{decision_id, this_instance};
 pub use portreeve_core::record::{End, Event, Instance};
 pub use reader::{Follow, Lines, ReadError, find, last, read};
 pub use receipt::{NotAccepted, OpenError, Receipt};

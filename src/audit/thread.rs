@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::appender::{Appender, Notice};
 use super::inner::{Inner, lock};
-use super::log::decision_id;
+use super::origin::decision_id;
 use super::queue::{Entry, Owner};
 use super::{Durability, NotAccepted, Target};
 

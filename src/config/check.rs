@@ -8,9 +8,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::errors::{ConfigError, ConfigErrors, quoted};
+use super::errors::{ConfigError, ConfigErrors};
 use super::overrides::Override;
 use super::place::{At, Place};
+use super::quote::quoted;
 use super::scalars::{AddressText, DurationText, PathText, SizeText};
 use super::shape::Finding;
 use super::yaml::Places;

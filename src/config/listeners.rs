@@ -9,8 +9,8 @@ use http::{Method, Request};
 use portreeve_core::request::{Enforcement, Head, Scheme};
 
 use super::check::Check;
-use super::errors::quoted;
 use super::place::At;
+use super::quote::quoted;
 use super::raw;
 use super::scalars::Name;
 use super::shape::nearest;

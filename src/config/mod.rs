@@ -24,6 +24,7 @@ mod check;
 mod settings;
 mod listeners;
 mod policy;
+mod quote;
 mod errors;
 mod reference;
 

@@ -56,7 +56,7 @@ impl fmt::Display for At {
             if position > 0 {
                 f.write_str(".")?;
             }
-            f.write_str(&super::errors::shown(&part))?;
+            f.write_str(&super::quote::shown(&part))?;
         }
         Ok(())
     }

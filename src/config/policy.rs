@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::check::Check;
-use super::errors::quoted;
 use super::place::At;
+use super::quote::quoted;
 use super::raw;
 use super::scalars::PathText;
 use crate::loader::Source;

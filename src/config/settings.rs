@@ -8,8 +8,8 @@ use portreeve_core::request::Enforcement;
 use portreeve_core::spiffe::SpiffeId;
 
 use super::check::Check;
-use super::errors::quoted;
 use super::place::At;
+use super::quote::quoted;
 use super::{Config, listeners, policy, raw};
 use crate::{admin, audit, identity, telemetry};
 

@@ -6,9 +6,10 @@ use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
-use super::errors::{ConfigError, quoted};
+use super::errors::ConfigError;
 use super::place::At;
 use super::planned::planned;
+use super::quote::quoted;
 use super::schema::{allowed_values, properties, schema, schema_of};
 
 /// Longer names are no misspelling of ours, and the distance is quadratic.

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::{Marker, TScalarStyle};
 
-use super::errors::{ConfigError, ConfigErrors, quoted};
+use super::errors::{ConfigError, ConfigErrors};
 use super::place::{At, Place};
+use super::quote::quoted;
 
 /// The longest file: a configuration with 200 routes on each of 16 listeners has a tenth of it.
 pub(super) const MAX_FILE_BYTES: usize = 1 << 20;

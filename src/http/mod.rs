@@ -12,7 +12,7 @@ use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit, decide};
+use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::audit::{Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
+use crate::evaluation::Pool;
 use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
@@ -47,6 +48,8 @@ pub struct Gate {
     /// Swapped whole by a reload.
     pub routing: ArcSwap<Routing>,
     pub policy: Store,
+    /// For the bundles that may not be decided on a serving thread.
+    pub pool: Pool,
     pub log: Log,
     pub clock: Clock,
     pub metrics: Metrics,
@@ -105,7 +108,7 @@ pub(crate) async fn handle(
         Ok(head) => head,
         Err(refusal) => return refuse(connection, &arrival, Answer::BadRequest, refusal.reason()),
     };
-    let mut decided = match ask_policy(connection, head) {
+    let mut decided = match ask_policy(connection, head).await {
         Ok(decided) => decided,
         Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
     };
@@ -174,7 +177,10 @@ impl Arrival {
 }
 
 /// Takes the facts, finds the route and decides, under one revision from beginning to end.
-fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &'static str)> {
+async fn ask_policy(
+    connection: &Connection,
+    head: Head,
+) -> Result<Decided, (Answer, &'static str)> {
     let gate = &connection.gate;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
     let routing = gate.routing.load_full();
@@ -189,7 +195,7 @@ fn ask_policy(connection: &Connection, head: Head) -> Result<Decided, (Answer, &
         body: Body::NotRead,
     };
     let began = Instant::now();
-    let decision = decide(&bundle, &access);
+    let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
     let (index, upstream) = (route.index, Arc::clone(&route.upstream));
     Ok(Decided { access, routing, route: index, upstream, bundle, decision })

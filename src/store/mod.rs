@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::loader::{Assignment, Keeper, Limits, LoaderError, Source};
 
 pub use directory::DirectoryError;
-pub use status::{ActiveStatus, Failure, LoaderState, LoaderStatus, Stage, Status};
+pub use status::{ActiveStatus, Failure, LoaderState, LoaderStatus, Stage, Status, with_findings};
 
 /// Events wait here for the log; when it is full, the store waits too and nothing is lost.
 const EVENT_CAPACITY: usize = 64;

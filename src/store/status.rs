@@ -132,3 +132,11 @@ impl fmt::Display for Stage {
         f.write_str(self.as_str())
     }
 }
+
+/// The places first, so that a record that is cut at its limit still names them.
+#[must_use]
+pub fn with_findings(text: &str, findings: &[Finding]) -> String {
+    let mut places: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    places.push(text.to_owned());
+    places.join("; ")
+}

@@ -17,7 +17,7 @@ use super::duration::DurationHistogram;
 use super::exposition;
 
 const OUTCOMES: [Outcome; 3] = [Outcome::Allow, Outcome::Deny, Outcome::Error];
-const REASONS: [Reason; 8] = [
+const REASONS: [Reason; 9] = [
     Reason::Allowed,
     Reason::Forbidden,
     Reason::NotAllowed,
@@ -25,6 +25,7 @@ const REASONS: [Reason; 8] = [
     Reason::BadResult,
     Reason::PolicyError,
     Reason::EnginePanic,
+    Reason::Overrun,
     Reason::Probe,
 ];
 const CODE_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -253,19 +254,11 @@ impl ListenerMetrics {
             Outcome::Deny => deny,
             Outcome::Error => error,
         };
-        let [allowed, forbidden, not_allowed, undefined, bad_result, policy_error, panic, probe] =
-            of_outcome;
-        let counter = match reason {
-            Reason::Allowed => allowed,
-            Reason::Forbidden => forbidden,
-            Reason::NotAllowed => not_allowed,
-            Reason::Undefined => undefined,
-            Reason::BadResult => bad_result,
-            Reason::PolicyError => policy_error,
-            Reason::EnginePanic => panic,
-            Reason::Probe => probe,
-        };
-        counter.inc();
+        for (known, counter) in REASONS.iter().zip(of_outcome) {
+            if *known == reason {
+                counter.inc();
+            }
+        }
         self.0.duration.observe(took);
     }
 

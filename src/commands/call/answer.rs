@@ -10,8 +10,10 @@ use portreeve_core::request::DECISION_ID_HEADER;
 use portreeve_core::spiffe::SpiffeId;
 use serde::Serialize;
 
-use super::exchange::MAX_RESPONSE_BYTES;
 use crate::commands::{Exit, Format};
+
+/// A response is held in memory whole; what comes after is not read, and that is said.
+pub(super) const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
 /// A response and the proven identity of the server that sent it.
 #[derive(Debug)]

@@ -13,13 +13,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::client::TlsStream;
 
-use super::answer::Answer;
+use super::answer::{Answer, MAX_RESPONSE_BYTES};
 use super::request::Request;
 use super::watched::Watched;
 use crate::tls::{self, ClientTls, ExpectedPeer, Peer};
-
-/// A response is held in memory whole; what comes after is not read, and that is said.
-pub(super) const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
 /// What a connection's task ends with.
 type Connection = JoinHandle<Result<(), hyper::Error>>;

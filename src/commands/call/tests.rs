@@ -110,7 +110,7 @@ async fn echo(
         String::from_utf8_lossy(&body),
     );
     let body = match head.uri.path() {
-        "/big" => vec![b'x'; exchange::MAX_RESPONSE_BYTES + 1],
+        "/big" => vec![b'x'; answer::MAX_RESPONSE_BYTES + 1],
         "/raw" => vec![0xff, 0x00],
         _ => text.into_bytes(),
     };
@@ -220,7 +220,7 @@ async fn a_server_that_our_bundle_does_not_vouch_for_gets_no_request() {
 async fn a_body_beyond_the_limit_is_cut_and_that_is_said() {
     let world = World::start().await;
     let (out, talk, exit) = world.call("/big", &[]).await.unwrap();
-    assert_eq!(out.trim_end().len(), exchange::MAX_RESPONSE_BYTES);
+    assert_eq!(out.trim_end().len(), answer::MAX_RESPONSE_BYTES);
     assert!(talk.ends_with("16777216 bytes: the rest was not read\n"), "{talk}");
     assert_eq!(exit, Exit::CouldNotRun);
 }

@@ -33,6 +33,13 @@ pub(super) const CEDAR: CaseFiles = texts![
     "conformance/cedar/cases/documents.json",
 ];
 
+pub(super) const REGO: CaseFiles = texts![
+    "conformance/rego/cases/errors.json",
+    "conformance/rego/cases/language.json",
+    "conformance/rego/cases/refused.json",
+    "conformance/rego/cases/time.json",
+];
+
 /// The list of expected failures of a suite.
 pub(super) fn expected_failures(suite: Suite) -> &'static str {
     match suite {
@@ -48,5 +55,6 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         Suite::SpiffeId => {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
         }
+        Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
     }
 }

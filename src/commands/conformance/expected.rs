@@ -1,6 +1,7 @@
 //! `expected_failures.toml`: cases that are known to fail, each with its reason.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
@@ -15,6 +16,14 @@ pub(super) fn failures(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
         ensure!(!reason.trim().is_empty(), "the expected failure `{case}` has no reason");
     }
     Ok(list)
+}
+
+/// A list from elsewhere.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod cedar;
 mod embedded;
 mod expected;
 mod json_cases;
+mod rego;
+mod rego_summary;
 mod spiffe_id;
 mod wire;
 
@@ -27,10 +29,12 @@ use super::{Exit, Format, shipped};
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
 ///   cedar               requests with the decision, reasons and errors of Cedar
+///   rego                queries and their results, in the format of OPA's compliance cases
 ///
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
-/// for `policy` a bundle or a folder of bundles, for `cedar` a folder of test files with their
-/// policies, schemas and entities, otherwise JSON files; `schemas/` describes them. A
+/// for `policy` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
+/// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
+/// some of those), otherwise JSON files; `schemas/` describes them. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
@@ -42,6 +46,9 @@ pub(super) struct Args {
     /// Take the cases from here
     #[arg(long, value_name = "PATH", requires = "suite")]
     cases: Option<PathBuf>,
+    /// Take the list of expected failures from here
+    #[arg(long, value_name = "FILE", requires = "cases")]
+    expected: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
@@ -62,10 +69,12 @@ enum Suite {
     CanonicalRequest,
     SpiffeId,
     Cedar,
+    Rego,
 }
 
 impl Suite {
-    const ALL: [Self; 4] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Cedar];
+    const ALL: [Self; 5] =
+        [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Cedar, Self::Rego];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -73,6 +82,7 @@ impl Suite {
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
             Self::Cedar => "cedar",
+            Self::Rego => "rego",
         }
     }
 }
@@ -80,11 +90,17 @@ impl Suite {
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
     let (name, results) = match args.suite {
-        Some(suite) => (suite.as_str(), results(suite, args.cases.as_deref())?),
+        Some(suite) => {
+            let results = results(suite, args.cases.as_deref(), args.expected.as_deref())?;
+            if suite == Suite::Rego && args.format == Format::Pretty {
+                rego_summary::print(out, &results)?;
+            }
+            (suite.as_str(), results)
+        }
         None => {
             let mut all = Vec::new();
             for suite in Suite::ALL {
-                let results = results(suite, None)?;
+                let results = results(suite, None, None)?;
                 if args.format == Format::Pretty {
                     writeln!(out, "{}: {}", suite.as_str(), Summary::of(&results))?;
                 }
@@ -97,7 +113,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// The results of one suite, held against its list of expected failures.
-fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
+fn results(
+    suite: Suite,
+    cases: Option<&Path>,
+    expected: Option<&Path>,
+) -> anyhow::Result<Vec<CaseResult>> {
     let results = match suite {
         Suite::Policy => policy_results(cases)?,
         Suite::CanonicalRequest => {
@@ -105,8 +125,12 @@ fn results(suite: Suite, cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
         Suite::Cedar => cedar::run(cases)?,
+        Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
     };
-    let expected = expected::failures(embedded::expected_failures(suite))?;
+    let expected = match expected {
+        Some(file) => expected::failures(&expected::read(file)?)?,
+        None => expected::failures(embedded::expected_failures(suite))?,
+    };
     let judge = |result: CaseResult| {
         let reason = expected.get(&result.name).cloned();
         result.with_expected_failure(reason.as_deref())

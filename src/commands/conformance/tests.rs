@@ -4,7 +4,7 @@ use super::*;
 
 #[track_caller]
 fn check(suite: Suite, at_least: usize) {
-    let results = results(suite, None).unwrap();
+    let results = results(suite, None, None).unwrap();
     let mut text = Vec::new();
     report::print(&mut text, suite.as_str(), &results, Format::Pretty).unwrap();
     let summary = Summary::of(&results);
@@ -20,7 +20,7 @@ fn canonical_request_cases_hold() {
 #[test]
 fn the_shipped_policies_pass_every_kind_of_test() {
     check(Suite::Policy, 70);
-    let results = results(Suite::Policy, None).unwrap();
+    let results = results(Suite::Policy, None, None).unwrap();
     for suffix in ["_test.rego", ".cedar-tests.json", "_test.yaml"] {
         assert!(results.iter().any(|result| result.file.ends_with(suffix)), "{suffix}");
     }
@@ -31,12 +31,17 @@ fn spiffe_id_cases_hold() {
     check(Suite::SpiffeId, 50);
 }
 
+#[test]
+fn rego_cases_hold() {
+    check(Suite::Rego, 30);
+}
+
 /// Runs a suite on one file of cases; the outcomes in order.
 fn outcomes(suite: Suite, cases: &Value) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cases.json");
     std::fs::write(&file, cases.to_string()).unwrap();
-    let results = results(suite, Some(&file)).unwrap();
+    let results = results(suite, Some(&file), None).unwrap();
     results.iter().map(|result| result.outcome.as_str().to_owned()).collect()
 }
 
@@ -95,6 +100,72 @@ fn a_wrong_expectation_about_an_id_fails() {
     assert_eq!(outcomes(Suite::SpiffeId, &cases), expected);
 }
 
+/// A case with a module `package test` and the query `data.test.p = x`.
+fn rego_case(module: &str, wanted: &Value) -> Value {
+    let mut case = json!({ "note": "a", "modules": [format!("package test\n\n{module}")],
+                           "query": "data.test.p = x", "input": { "n": 1 } });
+    case.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone());
+    case
+}
+
+#[test]
+fn a_wrong_expectation_about_a_query_fails() {
+    let error = |code: &str| json!({ "want_error_code": code, "strict_error": true });
+    let cases = json!([
+        rego_case("p := {2, 1}", &json!({ "want_result": [{ "x": [1, 2] }] })),
+        rego_case("p := {2, 1}", &json!({ "want_result": [{ "x": [2, 1] }] })),
+        rego_case("p := {2, 1}", &json!({ "want_result": [] })),
+        rego_case("p if input.n == 2", &json!({ "want_result": [{ "x": true }] })),
+        rego_case("p if input.n == 2", &json!({ "want_defined": true })),
+        rego_case("p := lower(input.n)", &json!({ "want_result": [] })),
+        rego_case("p := lower(input.n)", &error("eval_conflict_error")),
+        rego_case("p := lower(input.n)", &error("rego_type_error")),
+        rego_case("p := nothing(1)", &error("eval_builtin_error")),
+        rego_case("p := 1", &error("eval_builtin_error")),
+        rego_case("p := strings.count(\"a\", \"\")", &error("eval_builtin_error")),
+    ]);
+    let outcomes = outcomes(Suite::Rego, &cases);
+    assert_eq!(outcomes[0], "passed");
+    assert_eq!(outcomes[1..], ["failed"; 10].map(str::to_owned));
+}
+
+#[test]
+fn what_is_no_rego_case_is_an_error() {
+    let cases = json!([
+        { "modules": [], "query": "x = 1", "want_result": [] },
+        { "note": "a", "query": "x = 1" },
+        { "note": "a", "want_result": [] },
+        { "note": "a", "query": "x = 1", "modules": [7], "want_result": [] },
+        { "note": "a", "query": "x = 1", "want_error_code": "other" },
+        7,
+    ]);
+    assert_eq!(outcomes(Suite::Rego, &cases), ["errored"; 6]);
+    assert_eq!(outcomes(Suite::Rego, &json!({ "case": [] })), ["errored"]);
+}
+
+#[test]
+fn rego_cases_are_also_yaml_and_stand_under_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "cases:\n- note: a\n  query: x = 1\n  want_result: [{x: 1}]\n";
+    std::fs::write(folder.path().join("a.yaml"), yaml).unwrap();
+    let json = json!({ "cases": [{ "note": "a", "query": "x = 2", "want_result": [{ "x": 1 }] }] });
+    std::fs::write(folder.path().join("b.json"), json.to_string()).unwrap();
+    let results = results(Suite::Rego, Some(folder.path()), None).unwrap();
+    let outcomes: Vec<_> = results.iter().map(|result| result.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["passed", "failed"]);
+}
+
+#[test]
+fn a_list_from_elsewhere_takes_the_place_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cases, list) = (folder.path().join("cases.json"), folder.path().join("list.toml"));
+    let case = json!([{ "note": "a", "file": "b/c.json", "query": "x = 2", "want_result": [] }]);
+    std::fs::write(&cases, case.to_string()).unwrap();
+    std::fs::write(&list, "\"b/c: a\" = \"why\"").unwrap();
+    let results = results(Suite::Rego, Some(&cases), Some(&list)).unwrap();
+    assert_eq!(results[0].outcome.as_str(), "skipped");
+}
+
 #[test]
 fn the_list_of_expected_failures_applies_to_cases_from_elsewhere() {
     let head = "GET /a#b HTTP/1.1\r\nHost: a";
@@ -107,9 +178,9 @@ fn the_list_of_expected_failures_applies_to_cases_from_elsewhere() {
 
 #[test]
 fn cases_that_cannot_be_read_are_an_error_of_the_command() {
-    assert!(results(Suite::SpiffeId, Some(Path::new("/nonexistent"))).is_err());
+    assert!(results(Suite::SpiffeId, Some(Path::new("/nonexistent")), None).is_err());
     let empty = tempfile::tempdir().unwrap();
-    assert!(results(Suite::SpiffeId, Some(empty.path())).is_err());
+    assert!(results(Suite::SpiffeId, Some(empty.path()), None).is_err());
 }
 
 #[track_caller]
@@ -127,6 +198,7 @@ fn cases_are_what_the_published_schemas_say() {
             include_str!("../../../schemas/canonical-request-cases.json"),
         ),
         (embedded::SPIFFE_ID, include_str!("../../../schemas/spiffe-id-cases.json")),
+        (embedded::REGO, include_str!("../../../schemas/rego-cases.json")),
     ];
     for (files, schema) in suites {
         let validator = validator(schema);
@@ -147,6 +219,7 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
         ("conformance/cedar/cases", embedded::CEDAR),
+        ("conformance/rego/cases", embedded::REGO),
     ] {
         let files = read::files_of(&root.join(suite)).unwrap();
         let mut listed: Vec<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();

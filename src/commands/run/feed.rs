@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
-use portreeve_core::policy::{Finding, Revision};
+use portreeve_core::policy::Revision;
 use tokio::sync::{mpsc, watch};
 
 use super::report::Live;
@@ -75,7 +75,7 @@ pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Ev
             }
             store::Event::Rejected { commit, digest, stage, text, findings } => {
                 live.metrics.activation("rejected", stage.as_str());
-                rejected(&live.log, &commit, &digest, &with_findings(&text, &findings.0));
+                rejected(&live.log, &commit, &digest, &store::with_findings(&text, &findings.0));
                 tracing::error!(%commit, stage = stage.as_str(), "policy rejected: {text}");
                 for finding in &findings.0 {
                     tracing::error!(%commit, "{finding}");
@@ -91,13 +91,6 @@ pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Ev
             }
         }
     }
-}
-
-/// The places first, so that a record that is cut at its limit still names them.
-pub(super) fn with_findings(text: &str, findings: &[Finding]) -> String {
-    let mut places: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    places.push(text.to_owned());
-    places.join("; ")
 }
 
 fn rejected(log: &Log, commit: &str, digest: &str, cause: &str) {

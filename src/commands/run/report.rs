@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
-use super::feed::with_findings;
 use crate::admin::{
     IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
 use crate::connections::Registry;
+use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
 use crate::identity::Identity;
-use crate::store::{Failure, LoaderState, Store};
+use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
 /// The stages of a running sidecar, as its tasks and its report see them.
@@ -27,6 +27,7 @@ pub(crate) struct Live {
     pub(super) clock: Clock,
     pub(super) identity: Identity,
     pub(super) store: Store,
+    pub(super) pool: Pool,
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
@@ -43,6 +44,7 @@ impl Report for Live {
     fn readiness(&self) -> Readiness {
         let mut parts = vec![self.identity_part(), self.policy_part(), self.log_part()];
         parts.push(self.listeners_part());
+        parts.extend(self.pool_part());
         if self.draining.load(Ordering::Acquire) {
             let text = "the sidecar is ending and takes no new connections";
             parts.push(Part::not_ready("drain", "draining", text));
@@ -112,6 +114,20 @@ impl Live {
         }
     }
 
+    /// Told only where there is something to tell: most bundles need no pool.
+    fn pool_part(&self) -> Option<Part> {
+        let status = self.pool.status();
+        let PoolStatus { overrunning, overruns } = status;
+        let text = format!("{overrunning} given-up evaluations still run, of {overruns} in all");
+        if status.is_exhausted() {
+            Some(Part::not_ready("evaluation", "evaluation.exhausted", text))
+        } else if overrunning > 0 {
+            Some(Part::degraded("evaluation", "evaluation.overruns", text))
+        } else {
+            None
+        }
+    }
+
     fn listeners_part(&self) -> Part {
         let accepting = self.accepting.load(Ordering::Acquire);
         if accepting == self.gates.len() {
@@ -171,5 +187,5 @@ impl Live {
 }
 
 fn in_words(failure: &Failure) -> String {
-    with_findings(&failure.text, &failure.findings)
+    store::with_findings(&failure.text, &failure.findings)
 }

@@ -19,16 +19,22 @@ use crate::audit::{self, Event, Log};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Registry;
+use crate::evaluation::{self, Pool};
 use crate::forward::{self, Routes, Upstreams};
 use crate::http::{Gate, Routing};
 use crate::identity::{self, Identity};
 use crate::listen::{self, Bound, Serving};
+use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::tls::ServerTls;
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
+
+/// For a decision in the pool: a little more than the engines' own limit on running time, so that a
+/// loop ends with the engine's message, and only what no engine can stop is given up.
+const DECISION_BUDGET: Duration = Duration::from_millis(600);
 
 /// A running sidecar.
 #[derive(Debug)]
@@ -66,7 +72,8 @@ impl Sidecar {
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
         let identity = identity::workload_api::spawn(&config.identity, clock.clone());
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
-        let gates = gates(&config, &upstreams, &store, &log, &clock, &metrics)?;
+        let pool = decision_pool();
+        let gates = gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
 
         let addresses = bound.iter().map(|(_, bound)| bound.address()).collect();
         let live = Arc::new(Live {
@@ -75,6 +82,7 @@ impl Sidecar {
             clock,
             identity,
             store,
+            pool,
             log,
             metrics,
             registry: Registry::default(),
@@ -234,10 +242,21 @@ fn bind_listeners(config: &Config) -> anyhow::Result<Vec<(listen::Settings, Boun
     config.listeners.iter().map(bind).collect()
 }
 
+/// As many threads as serve, so that neither starves the other.
+fn decision_pool() -> Pool {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    Pool::new(evaluation::Settings {
+        threads,
+        stack_bytes: SERVING_STACK_BYTES,
+        budget: DECISION_BUDGET,
+    })
+}
+
 fn gates(
     config: &Config,
     upstreams: &Upstreams,
     store: &Store,
+    pool: &Pool,
     log: &Log,
     clock: &Clock,
     metrics: &Metrics,
@@ -248,6 +267,7 @@ fn gates(
             mode: settings.mode,
             routing: ArcSwap::from_pointee(routing(settings, upstreams, metrics)?),
             policy: store.clone(),
+            pool: pool.clone(),
             log: log.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),

@@ -94,6 +94,12 @@ impl Bundle {
         }
     }
 
+    /// Whether deciding may overrun, and so is not for a serving thread.
+    #[must_use]
+    pub fn needs_pool(&self) -> bool {
+        self.rego.as_ref().is_some_and(rego::Policies::needs_pool)
+    }
+
     /// The Cedar policies and their schema, for tests that enter below `AccessRequest`.
     #[must_use]
     pub fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {

@@ -67,6 +67,8 @@ pub enum Reason {
     PolicyError,
     /// An engine panicked; its scratch is thrown away.
     EnginePanic,
+    /// The evaluation took longer than it may, and was given up.
+    Overrun,
     /// A configured probe: no policy was asked.
     Probe,
 }
@@ -120,6 +122,17 @@ pub fn decide(bundle: &Bundle, request: &AccessRequest) -> Decision {
     }
     let verdict = catch_unwind(AssertUnwindSafe(|| bundle.evaluate(request)))
         .unwrap_or_else(|_| Verdict::of(Outcome::Error, Reason::EnginePanic));
+    permitted(verdict, request)
+}
+
+/// The decision on a request whose evaluation was given up: an error, whatever it would have said.
+#[must_use]
+pub fn overrun(request: &AccessRequest) -> Decision {
+    permitted(Verdict::of(Outcome::Error, Reason::Overrun), request)
+}
+
+/// The one place where a verdict becomes a permit or none.
+fn permitted(verdict: Verdict, request: &AccessRequest) -> Decision {
     // An allow is clean or it is none: an error beside it would have been the outcome.
     let outcome = match verdict.outcome {
         Outcome::Allow if verdict.errors.is_empty() => Outcome::Allow,
@@ -204,6 +217,7 @@ impl Reason {
             Self::BadResult => "bad_result",
             Self::PolicyError => "policy_error",
             Self::EnginePanic => "engine_panic",
+            Self::Overrun => "overrun",
             Self::Probe => "probe",
         }
     }

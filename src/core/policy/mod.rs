@@ -17,7 +17,7 @@ pub mod cases;
 pub use bundle::{Bundle, EngineValues, Languages, Revision};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
-    Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide,
+    Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Finding, Findings, Severity};

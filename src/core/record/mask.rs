@@ -1,13 +1,13 @@
 //! What a record never holds, and how it says so.
 //!
 //! Headers are written only if they stand in [`ALLOWED_HEADERS`]; values of the query, bodies and
-//! the claims of a token are never written; engine errors quote their input, so what they quote is
-//! taken out. Each omission leaves its JSON pointer in `masked`: a replay that needs the field says
+//! the claims of a token are never written; engine errors quote their input, so what is no
+//! word of errors ([`words`]) is taken out. Each omission leaves its JSON pointer in `masked`: a replay that needs the field says
 //! `not_replayable` instead of guessing.
 
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, USER_AGENT};
 
-use super::json;
+use super::{json, words};
 use crate::request::AccessRequest;
 
 /// In place of a value.
@@ -116,8 +116,9 @@ const VALUE_FOLLOWS: [&str; 6] = ["got", "found", "address:", "value:", "value",
 /// Shorter words are in every text.
 const MIN_SECRET_BYTES: usize = 4;
 
-/// An engine's error without what it quotes of its input: quoted and bracketed text, words with
-/// digits, what follows `got` and its like, and any word that a masked header or the query holds.
+/// An engine's error without what it quotes of its input: quoted and bracketed text, what follows `got`
+/// and its like, any word that a masked header or the query holds, and all that is no word of errors,
+/// since a policy may have decoded a value or cut it up.
 pub(super) fn error_text(text: &str, request: &AccessRequest) -> String {
     let unquoted = mask_quoted(text.rsplit_once("\nerror: ").map_or(text, |(_, message)| message));
     let mut shown = String::with_capacity(unquoted.len());
@@ -127,7 +128,7 @@ pub(super) fn error_text(text: &str, request: &AccessRequest) -> String {
         let name = bare.trim_matches(|c: char| !c.is_alphanumeric());
         let is_type = TYPE_WORDS.contains(&name.to_lowercase().as_str());
         let is_input = (value_follows && !is_type)
-            || name.chars().any(|c| c.is_ascii_digit() || !c.is_ascii())
+            || !(words::is_known(name) || is_punctuation(bare))
             || (!is_type && is_in_masked_input(name, request));
         if is_input && bare != MASK {
             shown.push_str(MASK);
@@ -139,6 +140,10 @@ pub(super) fn error_text(text: &str, request: &AccessRequest) -> String {
         value_follows = (value_follows && bare != MASK && !word.ends_with('\n')) || is_marker;
     }
     shown
+}
+
+fn is_punctuation(word: &str) -> bool {
+    word.len() <= 1 && word.chars().all(|c| c.is_ascii_punctuation())
 }
 
 /// Takes out what stands between quotes or brackets. An opening that is never closed masks the rest.

@@ -9,6 +9,7 @@
 mod decision_id;
 mod json;
 mod line;
+mod words;
 mod mask;
 mod query;
 mod fragment;

@@ -10,7 +10,7 @@ use crate::record::RecordFragment;
 use crate::spiffe::{CertificateFacts, SpiffeId};
 
 /// One request as policy sees it, as it is forwarded and as it is recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AccessRequest {
     /// When the head was complete; `time.now_ns()` of every engine.
     pub time: Timestamp,

@@ -7,7 +7,7 @@ use super::{canonical, headers};
 
 /// A request head with one reading only. Hop-by-hop and identity headers are gone, `Host` has moved
 /// into `host`, and the path is byte for byte what the upstream receives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Head {
     pub method: Method,
     pub scheme: Scheme,

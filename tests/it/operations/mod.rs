@@ -18,4 +18,5 @@ mod drain;
 mod reload;
 mod systemd;
 mod health;
+mod budget;
 mod commands;

@@ -7,6 +7,7 @@
 
 mod bundles;
 mod cedar_tests;
+mod compliance;
 mod expectation;
 mod json_lines;
 mod mask;
@@ -16,6 +17,7 @@ mod result;
 mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
+pub use compliance::{ComplianceCase, compliance_cases};
 pub use json_lines::element_lines;
 pub use mask::without_credentials;
 pub use result::{CaseOutcome, CaseResult, Summary};

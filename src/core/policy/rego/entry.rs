@@ -23,6 +23,9 @@ pub(super) struct EntryRule {
     pub(super) name: String,
     /// Those that are not the default; the default alone where there is no other.
     pub(super) definitions: Vec<EntryDefinition>,
+    /// The rules that make an object key by key, `allow["allowed"] := …`; then the rule has no
+    /// definitions of its own.
+    pub(super) parts: Vec<Self>,
 }
 
 #[derive(Debug)]
@@ -35,31 +38,29 @@ pub(super) struct EntryDefinition {
 /// Finds the entry point in the bundle; a package is tried before a rule.
 pub(super) fn resolve(entrypoint: &str, rules: &Rules, findings: &mut Findings) -> Option<Entry> {
     let path = parse(entrypoint);
-    let is_rule = rules.contains(&path);
     let is_package = rules.iter().any(|(rule, definitions)| {
         rule.starts_with(&path)
             && definitions.iter().any(|d| super::rules::package_of(&d.module) == path)
     });
     if is_package {
-        let Some(allow) = entry_rule(&path.push("allow"), rules) else {
+        let Some(allow) = allow_rule(&path.push("allow"), rules) else {
             let message = format!("the entry point `{path}` is a package without a rule `allow`");
             findings.error("", 0, 0, message);
             return None;
         };
-        check_kind(&allow, rules, &[Kind::Complete], findings)?;
+        check_allow(&allow, rules, findings)?;
         let deny = entry_rule(&path.push("deny"), rules);
         if let Some(deny) = &deny {
             check_kind(deny, rules, &[Kind::Complete, Kind::Set], findings)?;
         }
         return Some(Entry { allow, deny });
     }
-    if !is_rule {
+    let Some(allow) = allow_rule(&path, rules) else {
         let message = format!("the entry point `{path}` is no package and no rule of the bundle");
         findings.error("", 0, 0, message);
         return None;
-    }
-    let allow = entry_rule(&path, rules)?;
-    check_kind(&allow, rules, &[Kind::Complete], findings)?;
+    };
+    check_allow(&allow, rules, findings)?;
     Some(Entry { allow, deny: None })
 }
 
@@ -71,6 +72,27 @@ fn parse(entrypoint: &str) -> RulePath {
         parts.remove(0);
     }
     RulePath(parts)
+}
+
+/// The rule at a path, or the rules that make an object there.
+fn allow_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
+    if rules.contains(path) {
+        return entry_rule(path, rules);
+    }
+    let is_inside = |d: &Definition| {
+        let package = super::rules::package_of(&d.module);
+        package.0.len() < path.0.len() && path.starts_with(&package)
+    };
+    let below = rules
+        .iter()
+        .filter(|(rule, definitions)| rule.starts_with(path) && definitions.iter().any(is_inside));
+    let parts: Vec<EntryRule> = below.filter_map(|(rule, _)| entry_rule(rule, rules)).collect();
+    (!parts.is_empty()).then(|| EntryRule {
+        path: path.clone(),
+        name: path.to_string(),
+        definitions: Vec::new(),
+        parts,
+    })
 }
 
 fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
@@ -97,7 +119,15 @@ fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
         path: path.clone(),
         name: path.to_string(),
         definitions: definitions.collect(),
+        parts: Vec::new(),
     })
+}
+
+fn check_allow(allow: &EntryRule, rules: &Rules, findings: &mut Findings) -> Option<()> {
+    for part in &allow.parts {
+        check_kind(part, rules, &[Kind::Complete, Kind::Object, Kind::Set], findings)?;
+    }
+    check_kind(allow, rules, &[Kind::Complete, Kind::Object], findings)
 }
 
 fn check_kind(
@@ -108,7 +138,11 @@ fn check_kind(
 ) -> Option<()> {
     let is_wanted = |d: &&Definition| d.kind == Kind::Default || wanted.contains(&d.kind);
     let Some(other) = rules.at(&rule.path).iter().find(|d| !is_wanted(d)) else { return Some(()) };
-    let hint = if wanted.contains(&Kind::Set) { "a boolean or a set" } else { "one value" };
+    let hint = match wanted {
+        [_, _, _] => "a value",
+        wanted if wanted.contains(&Kind::Set) => "a boolean or a set",
+        _ => "one value",
+    };
     let message = format!("the entry rule `{}` must have {hint}", rule.path);
     findings.error(&other.file, other.line, other.column, message);
     None

@@ -26,7 +26,7 @@ impl Policies {
     pub(in crate::policy) fn evaluate(&self, request: &AccessRequest) -> Verdict {
         let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
         builtins::set_now(request.time);
-        engine.set_input(input::document(request));
+        engine.set_input(input::document(request, self.reads));
         let mut evaluation = Evaluation { engine, rules: &self.rules, is_clean: true };
         let verdict = evaluation.verdict(&self.entry.allow, self.entry.deny.as_ref());
         let Evaluation { mut engine, is_clean, .. } = evaluation;
@@ -80,7 +80,25 @@ impl Evaluation<'_> {
         Verdict { effects, ..Verdict::of(Outcome::Deny, Reason::NotAllowed) }
     }
 
+    /// Of a rule in parts the object of those that are defined.
     fn value(&mut self, rule: &EntryRule) -> Result<Value, EvaluationError> {
+        if rule.parts.is_empty() {
+            return self.value_of_one(rule);
+        }
+        let mut object = Value::new_object();
+        for part in &rule.parts {
+            let value = self.value_of_one(part)?;
+            let keys = part.path.0.get(rule.path.0.len()..).unwrap_or_default();
+            if value != Value::Undefined && put(&mut object, keys, value).is_none() {
+                let policy = part.definitions.first().map(|first| first.policy.clone());
+                let text = "two rules give one key different values".to_owned();
+                return Err(EvaluationError { policy, text });
+            }
+        }
+        Ok(object)
+    }
+
+    fn value_of_one(&mut self, rule: &EntryRule) -> Result<Value, EvaluationError> {
         self.engine.eval_rule(rule.name.clone()).map_err(|error| {
             self.is_clean = false;
             let message = message::parse(&error.to_string());
@@ -102,8 +120,16 @@ impl Evaluation<'_> {
     }
 
     /// The definitions that gave the value, found by evaluating each alone: the first that gives
-    /// the whole value, or all that add to a set. A rule with one definition needs no search.
+    /// the whole value, or all that add to a set. A rule with one definition needs no search; of a
+    /// rule in parts the part `allowed` decided.
     fn deciding(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
+        if let Some(first) = rule.parts.first() {
+            let allowed = rule.path.push("allowed");
+            return match rule.parts.iter().find(|part| part.path == allowed) {
+                Some(part) => self.deciding(part, &value["allowed"]),
+                None => first.definitions.first().map(|d| d.policy.clone()).into_iter().collect(),
+            };
+        }
         if let [only] = rule.definitions.as_slice() {
             return vec![only.policy.clone()];
         }
@@ -145,4 +171,16 @@ impl Evaluation<'_> {
         }
         found
     }
+}
+
+/// Puts a value where the keys say, making objects on the way; `None` where another value stands.
+fn put(object: &mut Value, keys: &[String], value: Value) -> Option<()> {
+    let (key, rest) = keys.split_first()?;
+    let inner = object.as_object_mut().ok()?;
+    let key = Value::from(key.as_str());
+    if rest.is_empty() {
+        let place = inner.get_or_insert_with(key, || value.clone());
+        return (*place == value).then_some(());
+    }
+    put(inner.get_or_insert_with(key, Value::new_object), rest, value)
 }

@@ -8,13 +8,14 @@ use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
 use super::super::{Files, Findings};
+use super::rewrite::Sources;
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
 
 /// Steps of the interpreter between two looks at the clock.
 const TIMER_INTERVAL: u32 = 16;
 /// Above what the scan lets through, so that the scan's message is the one that people see.
-const PARSER_MAX_COLUMNS: u32 = 8 * 1024;
+const PARSER_MAX_COLUMNS: u32 = 16 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
 /// What the parser says where a body stands as Rego had it before 1.0.
@@ -42,9 +43,23 @@ pub(super) fn load(
     findings: &mut Findings,
 ) -> Option<Loaded> {
     let before = findings.0.len();
+    let mut sources = Sources::default();
+    let loaded = load_as_parsed(files, modules, time_limit, &mut sources, findings);
+    sources.lead_back(findings.0.iter_mut().skip(before));
+    loaded
+}
+
+fn load_as_parsed(
+    files: &Files,
+    modules: Modules,
+    time_limit: Duration,
+    sources: &mut Sources,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    let before = findings.0.len();
     let mut engine = new_engine(time_limit);
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
-        add_module(&mut engine, file, content, findings);
+        add_module(&mut engine, file, content, sources, findings);
     }
     if findings.0.len() > before {
         return None;
@@ -99,16 +114,22 @@ pub(super) fn set_time_limit(engine: &mut Engine, limit: Duration) {
     engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval });
 }
 
-fn add_module(engine: &mut Engine, file: &str, content: &[u8], findings: &mut Findings) {
+fn add_module(
+    engine: &mut Engine,
+    file: &str,
+    content: &[u8],
+    sources: &mut Sources,
+    findings: &mut Findings,
+) {
     let Ok(text) = std::str::from_utf8(content) else {
         return findings.error(file, 0, 0, "the file is not UTF-8");
     };
     if !scan::scan(file, text, findings) {
         return;
     }
-    let parsed = catch_unwind(AssertUnwindSafe(|| {
-        engine.add_policy(file.to_owned(), text.to_owned()).map(drop)
-    }));
+    let Some(text) = sources.parsed(file, text, findings) else { return };
+    let parsed =
+        catch_unwind(AssertUnwindSafe(|| engine.add_policy(file.to_owned(), text).map(drop)));
     match parsed {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {

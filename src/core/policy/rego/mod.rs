@@ -5,6 +5,7 @@
 //! is an error of the decision: it never becomes `undefined`, and so never an allow under `not`.
 
 mod scan;
+mod rewrite;
 mod message;
 mod paths;
 mod rules;
@@ -20,6 +21,7 @@ mod result;
 mod engines;
 mod evaluate;
 mod tests_runner;
+mod compliance;
 #[cfg(test)]
 mod tests;
 
@@ -29,9 +31,11 @@ use regorus::Engine;
 
 use super::{Files, Findings};
 use entry::Entry;
+use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
 
+pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
@@ -45,16 +49,23 @@ pub(super) struct Policies {
     engine: Engine,
     rules: Rules,
     entry: Entry,
+    reads: Reads,
 }
 
 impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { engine, rules } = loaded;
+        let Loaded { mut engine, rules } = loaded;
         let entry = entry::resolve(entrypoint, &rules, findings)?;
+        let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Some(Self { id, engine, rules, entry })
+        Some(Self { id, engine, rules, entry, reads })
+    }
+
+    /// Whether a policy calls a builtin whose cost has no bound.
+    pub(super) fn needs_pool(&self) -> bool {
+        false
     }
 
     /// How many rule definitions are served.

@@ -5,29 +5,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use regorus::Value;
 
 use super::super::Effects;
+use crate::request::is_reserved;
 
 /// More than any real answer sets.
 const MAX_HEADERS: usize = 64;
 /// A refusal is a short text: a page belongs to the service.
 const MAX_BODY_BYTES: usize = 64 << 10;
-/// Framing and identity: what a sidecar itself answers for.
-const NOT_TO_SET: [&str; 14] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-forwarded-client-cert",
-    "x-original-url",
-    "x-portreeve-decision-id",
-    "x-rewrite-url",
-    "x-spiffe-id",
-];
-
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) allowed: bool,
@@ -60,11 +43,23 @@ pub(super) fn answer(value: &Value) -> Result<Option<Answer>, String> {
             "request_headers_to_remove" => {
                 effects.request_headers_to_remove = names(&field, value)?;
             }
-            _ => return Err(format!("the decision has a field `{field}`, which is not honoured")),
+            _ => return Err(not_honoured(&field)),
         }
     }
     let allowed = allowed.ok_or("the decision has no field `allowed`")?;
     Ok(Some(Answer { allowed, effects }))
+}
+
+/// What the plugin honours and a sidecar cannot is refused with its reason.
+fn not_honoured(field: &str) -> String {
+    let why = match field {
+        "dynamic_metadata" => ": nothing reads metadata behind this proxy",
+        "query_parameters_to_remove" | "query_parameters_to_set" => {
+            ": it would change what was decided on"
+        }
+        _ => "",
+    };
+    format!("the decision has a field `{field}`, which is not honoured{why}")
 }
 
 /// Whether the value of `deny` forbids.
@@ -97,8 +92,8 @@ fn body(value: &Value) -> Result<String, String> {
 /// An object of names to one value or several, or a list of such objects.
 fn headers(field: &str, value: &Value) -> Result<Vec<(String, String)>, String> {
     let mut pairs = Vec::new();
-    if let Ok(list) = value.as_array() {
-        for object in list.iter() {
+    if let Some(list) = list(value) {
+        for object in list {
             add_headers(field, object, &mut pairs)?;
         }
     } else {
@@ -115,8 +110,8 @@ fn add_headers(
     let object = value.as_object().map_err(|_| not(field, "an object of headers"))?;
     for (name, value) in object.iter_sorted() {
         let name = header_name(field, name)?;
-        if let Ok(values) = value.as_array() {
-            for value in values.iter() {
+        if let Some(values) = list(value) {
+            for value in values {
                 pairs.push((name.clone(), header_value(field, &name, value)?));
             }
         } else {
@@ -129,19 +124,29 @@ fn add_headers(
     Ok(())
 }
 
+/// The items of an array or, in their order, of a set: JSON, which the plugin reads, has no sets.
+fn list(value: &Value) -> Option<Vec<&Value>> {
+    if let Ok(array) = value.as_array() {
+        return Some(array.iter().collect());
+    }
+    let mut items: Vec<&Value> = value.as_set().ok()?.iter().collect();
+    items.sort();
+    Some(items)
+}
+
 fn names(field: &str, value: &Value) -> Result<Vec<String>, String> {
-    let list = value.as_array().map_err(|_| not(field, "a list of header names"))?;
+    let list = list(value).ok_or_else(|| not(field, "a list of header names"))?;
     if list.len() > MAX_HEADERS {
         return Err(format!("the decision's `{field}` has more than {MAX_HEADERS} headers"));
     }
-    list.iter().map(|name| header_name(field, name)).collect()
+    list.into_iter().map(|name| header_name(field, name)).collect()
 }
 
 fn header_name(field: &str, name: &Value) -> Result<String, String> {
     let name = name.as_string().map_err(|_| not(field, "an object of headers"))?;
     let name = HeaderName::try_from(&**name)
         .map_err(|_| format!("the decision's `{field}` has an invalid header name"))?;
-    if NOT_TO_SET.contains(&name.as_str()) {
+    if is_reserved(&name) {
         return Err(format!("the decision's `{field}` names `{name}`, which no policy may change"));
     }
     Ok(name.as_str().to_owned())
@@ -203,7 +208,8 @@ mod tests {
         check(r#"{"allowed": "yes"}"#, "the decision's `allowed` is not a boolean");
         check(
             r#"{"allowed": true, "dynamic_metadata": {}}"#,
-            "the decision has a field `dynamic_metadata`, which is not honoured",
+            "the decision has a field `dynamic_metadata`, which is not honoured: nothing reads \
+             metadata behind this proxy",
         );
         for status in ["199", "100", "299", "600", "\"403\"", "403.5"] {
             check(

@@ -13,8 +13,9 @@ const MAX_PAREN_DEPTH: usize = 32;
 /// Operators, dots and brackets that one expression strings together: each is one level of the tree
 /// that the parser builds and that later passes descend.
 const MAX_LINKS: usize = 256;
-/// A longer line is generated text: it belongs into a data file.
-const MAX_LINE_COLUMNS: u32 = 1024;
+/// A token, or a chain of certificates in PEM, stands on one line; a longer line is generated text
+/// and belongs into a data file. What nests or links has its own limits above.
+const MAX_LINE_COLUMNS: u32 = 8 * 1024;
 pub(super) const MAX_FILE_BYTES: usize = 1 << 20;
 pub(super) const MAX_LINES: u32 = 20_000;
 /// What regorus counts a tab as.
@@ -273,8 +274,8 @@ mod tests {
 
     #[test]
     fn long_lines_and_control_characters_are_refused() {
-        check(&"x".repeat(1024), "");
-        check(&"x ".repeat(513), "a.rego:1:1025: error: the line is longer than 1024 columns");
+        check(&"x".repeat(8192), "");
+        check(&"x ".repeat(4097), "a.rego:1:8193: error: the line is longer than 8192 columns");
         check("x\0y", "a.rego:1:2: error: the control character `\\0` may not stand here");
         check(&"\n".repeat(20_000), "a.rego:20001:1: error: the file has more than 20000 lines");
     }

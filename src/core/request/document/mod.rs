@@ -2,12 +2,14 @@
 //!
 //! What policy sees of a request leaves in one fixed shape (`schemas/input.json`), every key always
 //! there. The same shape enters again, checked as strictly as a request from the wire: a document that
-//! no request could have made is refused with the place in it, never repaired.
+//! no request could have made is refused with the place in it, never repaired. The input of Envoy's OPA
+//! plugin, as its decision log holds it, enters too.
 
 mod write;
 mod fields;
 mod read;
 mod described;
+mod envoy;
 #[cfg(test)]
 mod tests;
 

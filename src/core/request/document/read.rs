@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Method, Uri, Version};
 use serde_json::Value;
 
-use super::DocumentError;
 use super::fields::Fields;
+use super::{DocumentError, envoy};
 use crate::Timestamp;
 use crate::request::{
     AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
@@ -18,17 +18,22 @@ use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
 
 /// What a document that says nothing of a service or a route is about.
-const UNNAMED: &str = "default";
+pub(super) const UNNAMED: &str = "default";
+const UNSAID_VERSION: &str = "TLSv1.3";
+const UNSAID_SUITE: &str = "TLS13_AES_256_GCM_SHA384";
 const UNNAMED_HOST: &str = "localhost";
 
 impl AccessRequest {
-    /// Reads an input document. Only `request.method` and `request.path` must be there; the rest has
+    /// Reads an input document, or one in the form of Envoy's OPA plugin. Only `request.method` and `request.path` must be there; the rest has
     /// defaults: no identity, a loopback address, TLS 1.3 for a caller with identity, the time 0.
     ///
     /// # Errors
     /// A key is unknown, a value is of another kind or contradicts one that it follows from, or the
     /// head is not one that could have reached policy.
     pub fn from_document(document: &Value) -> Result<Self, DocumentError> {
+        if envoy::is_plugins(document) {
+            return envoy::read(document);
+        }
         let mut input = Fields::of("", document)?;
         let mut portreeve = input.object_or_empty("portreeve")?;
         // A document of another version has the same shape, or keys that are refused below.
@@ -53,7 +58,7 @@ fn source(mut fields: Fields) -> Result<Source, DocumentError> {
     fields.derived("segments", id.map(|id| id.segments().collect::<Vec<_>>()))?;
     let source = Source {
         spiffe_id,
-        address: address(fields.object_or_empty("address")?)?,
+        address: socket_address(fields.object_or_empty("address")?, "ip", "port")?,
         certificate: fields.object("certificate")?.map(certificate).transpose()?,
         jwt: fields.object("jwt")?.map(jwt).transpose()?,
     };
@@ -89,23 +94,27 @@ fn destination(mut fields: Fields) -> Result<Destination, DocumentError> {
     let destination = Destination {
         spiffe_id: fields.parsed("spiffe_id", SpiffeId::parse)?,
         service: fields.text_or("service", UNNAMED)?.into(),
-        address: address(fields.object_or_empty("address")?)?,
+        address: socket_address(fields.object_or_empty("address")?, "ip", "port")?,
     };
     fields.finish()?;
     Ok(destination)
 }
 
-fn address(mut fields: Fields) -> Result<SocketAddr, DocumentError> {
-    let ip = fields.parsed("ip", str::parse::<IpAddr>)?;
-    let port = match fields.take("port") {
+pub(super) fn socket_address(
+    mut fields: Fields,
+    ip: &str,
+    port: &str,
+) -> Result<SocketAddr, DocumentError> {
+    let address = fields.parsed(ip, str::parse::<IpAddr>)?;
+    let number = match fields.take(port) {
         None | Some(Value::Null) => 0,
-        Some(port) => port
+        Some(number) => number
             .as_u64()
             .and_then(|port| u16::try_from(port).ok())
-            .ok_or_else(|| fields.error("port", "must be a number from 0 to 65535"))?,
+            .ok_or_else(|| fields.error(port, "must be a number from 0 to 65535"))?,
     };
     fields.finish()?;
-    Ok(SocketAddr::new(ip.unwrap_or(Ipv4Addr::LOCALHOST.into()), port))
+    Ok(SocketAddr::new(address.unwrap_or(Ipv4Addr::LOCALHOST.into()), number))
 }
 
 /// Null is a plaintext caller. Without the key a caller with identity has TLS 1.3, since there is no
@@ -119,13 +128,23 @@ fn tls(input: &mut Fields, has_identity: bool) -> Result<Option<TlsFacts>, Docum
         Some(value) => Fields::of("tls", &value)?,
     };
     let facts = TlsFacts {
-        version: fields.text_or("version", "TLSv1.3")?.into(),
-        cipher_suite: fields.text_or("cipher_suite", "TLS13_AES_256_GCM_SHA384")?.into(),
+        version: fields.text_or("version", UNSAID_VERSION)?.into(),
+        cipher_suite: fields.text_or("cipher_suite", UNSAID_SUITE)?.into(),
         alpn: fields.text("alpn")?.map(Into::into),
         sni: fields.text("sni")?.map(Into::into),
     };
     fields.finish()?;
     Ok(Some(facts))
+}
+
+/// The session of a caller of whom no more is said.
+pub(super) fn default_tls(sni: Option<String>) -> TlsFacts {
+    TlsFacts {
+        version: UNSAID_VERSION.into(),
+        cipher_suite: UNSAID_SUITE.into(),
+        alpn: None,
+        sni: sni.map(Into::into),
+    }
 }
 
 fn request(

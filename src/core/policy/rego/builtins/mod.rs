@@ -4,8 +4,27 @@
 //! Each stands in the table of its family, once, with a bound on its cost; [`install`] puts all of
 //! them before regorus' own in an engine, and [`arity`] tells the load check of them.
 
+mod arguments;
 mod clock;
+mod crypto;
+mod jwt;
+mod template;
+mod text;
+mod formats;
+mod re2;
+mod regexes;
+mod globs;
+mod globs_match;
+mod net;
+mod uri;
+mod numbers;
+mod collections;
+mod bounded;
 mod refused;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod reference;
 
 use anyhow::anyhow;
 use regorus::{Engine, Value};
@@ -29,7 +48,29 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 1] = [clock::BUILTINS];
+const FAMILIES: [&[Builtin]; 21] = [
+    clock::BUILTINS,
+    template::BUILTINS,
+    text::BUILTINS,
+    formats::BUILTINS,
+    globs_match::BUILTINS,
+    regexes::BUILTINS,
+    globs::BUILTINS,
+    net::BUILTINS,
+    uri::BUILTINS,
+    numbers::BUILTINS,
+    collections::BUILTINS,
+    bounded::BUILTINS,
+    crypto::HASH,
+    crypto::CERTIFICATE,
+    crypto::CHAIN,
+    crypto::REQUEST,
+    crypto::PRIVATE_KEY,
+    jwt::DECODE,
+    jwt::VERIFY,
+    jwt::DECODE_VERIFY,
+    jwt::SIGN,
+];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.into_iter().flatten()
@@ -38,6 +79,11 @@ fn all() -> impl Iterator<Item = &'static Builtin> {
 /// How many arguments one of ours takes.
 pub(super) fn arity(name: &str) -> Option<usize> {
     all().find(|builtin| builtin.name == name).map(|builtin| usize::from(builtin.arity))
+}
+
+/// What ours are called.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|builtin| builtin.name)
 }
 
 /// Puts ours into a new engine, where they go before regorus' own of the same names.

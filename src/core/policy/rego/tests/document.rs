@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::request;
 use crate::Timestamp;
-use crate::policy::rego::input;
+use crate::policy::rego::input::{self, Reads};
 use crate::request::{AccessRequest, Body, ConnectionFacts, JwtFacts, Source, TlsFacts};
 use crate::spiffe::CertificateFacts;
 
 #[track_caller]
 fn check(request: &AccessRequest, expected: &serde_json::Value) {
-    let text = input::document(request).to_json_str().unwrap();
+    let text = input::document(request, Reads::default()).to_json_str().unwrap();
     let seen: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(&seen, expected);
 }
@@ -126,7 +126,7 @@ fn what_is_unknown_is_null() {
     request.head.headers.clear();
     request.head.target = "/".parse().unwrap();
     request.body = Body::Truncated;
-    let seen = input::document(&request);
+    let seen = input::document(&request, Reads::default());
     let seen: serde_json::Value = serde_json::from_str(&seen.to_json_str().unwrap()).unwrap();
     for part in ["spiffe_id", "trust_domain", "path", "segments", "certificate", "jwt"] {
         assert_eq!(seen["source"].get(part), Some(&json!(null)), "{part}");

@@ -2,6 +2,7 @@
 
 mod deciding;
 mod document;
+mod envoy;
 mod example;
 mod loading;
 

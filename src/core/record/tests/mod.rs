@@ -1,3 +1,5 @@
+mod evaluated;
+
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};

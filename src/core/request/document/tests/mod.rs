@@ -1,3 +1,5 @@
+mod envoy;
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -82,13 +84,13 @@ fn a_document_comes_back_as_it_was() {
 #[test]
 fn every_key_is_there_and_in_the_schema() {
     let schema: Value =
-        serde_json::from_str(include_str!("../../../../schemas/input.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../../schemas/input.json")).unwrap();
     let bare = AccessRequest::described(&json!({ "path": "/" })).unwrap().to_document();
     check_keys("input", &schema, &schema, &bare);
     check_keys("input", &schema, &schema, &full());
 }
 
-/// Objects with fixed keys have exactly those that the schema requires, and it knows no others.
+/// Objects with fixed keys have exactly those that the schema requires; the others are the plugin's.
 #[track_caller]
 fn check_keys(path: &str, root: &Value, schema: &Value, value: &Value) {
     let schema = match schema["$ref"].as_str() {
@@ -116,7 +118,7 @@ fn check_keys(path: &str, root: &Value, schema: &Value, value: &Value) {
     assert_eq!(schema["additionalProperties"], json!(false), "{path}");
     let sorted = |keys: Vec<String>| keys.into_iter().collect::<std::collections::BTreeSet<_>>();
     let keys = sorted(object.keys().cloned().collect());
-    assert_eq!(keys, sorted(properties.keys().cloned().collect()), "{path}");
+    assert!(keys.iter().all(|key| properties.contains_key(key)), "{path}");
     let required = schema["required"].as_array().unwrap().iter();
     assert_eq!(keys, sorted(required.map(|key| key.as_str().unwrap().to_owned()).collect()));
     for (key, value) in object {

@@ -1,5 +1,12 @@
 //! The input document as an engine value, built from the request directly and never through JSON;
 //! what belongs to the connection is built once and cloned.
+//!
+//! Beside the native part stands, only where a bundle reads it, the same request as Envoy's OPA plugin
+//! shows it. Nothing is ever read back from this value: records are written from the request.
+
+mod envoy;
+mod keys;
+mod reads;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,6 +15,9 @@ use std::sync::OnceLock;
 use regorus::Value;
 use regorus::value::Object;
 
+use keys::keys;
+pub(super) use reads::Reads;
+
 use crate::Timestamp;
 use crate::request::{AccessRequest, Body, ConnectionFacts, Destination, Head, Source, TlsFacts};
 use crate::spiffe::CertificateFacts;
@@ -15,7 +25,10 @@ use crate::spiffe::SpiffeId;
 
 /// The parts of the input document that all requests of a connection share.
 #[derive(Default)]
-pub(in crate::policy) struct ConnectionValues(OnceLock<Shared>);
+pub(in crate::policy) struct ConnectionValues {
+    native: OnceLock<Shared>,
+    envoy: OnceLock<envoy::Shared>,
+}
 
 struct Shared {
     portreeve: Value,
@@ -26,21 +39,8 @@ struct Shared {
 
 impl fmt::Debug for ConnectionValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionValues").field("built", &self.0.get().is_some()).finish()
+        f.debug_struct("ConnectionValues").field("built", &self.native.get().is_some()).finish()
     }
-}
-
-/// Keys are made once a thread: cloning one is cheap, and threads do not share its counter.
-macro_rules! keys {
-    ($($name:ident)*) => {
-        struct Keys { $($name: Value),* }
-
-        impl Keys {
-            fn new() -> Self {
-                Self { $($name: Value::from(stringify!($name))),* }
-            }
-        }
-    };
 }
 
 keys! {
@@ -53,20 +53,26 @@ thread_local! {
     static KEYS: Keys = Keys::new();
 }
 
-/// The whole document; every key is present, null where nothing is known.
-pub(super) fn document(request: &AccessRequest) -> Value {
+/// The native document, every key present and null where nothing is known, and what `reads` names of
+/// the plugin's.
+pub(super) fn document(request: &AccessRequest, reads: Reads) -> Value {
     KEYS.with(|keys| {
         let connection = &request.connection;
-        let shared = &connection.engine_values.rego.0;
+        let shared = &connection.engine_values.rego.native;
         let shared = shared.get_or_init(|| Shared::of(connection, keys));
-        object([
+        let native = [
             (&keys.destination, shared.destination.clone()),
             (&keys.portreeve, shared.portreeve.clone()),
             (&keys.request, of_request(request, keys)),
             (&keys.source, shared.source.clone()),
             (&keys.time, time(request.time)),
             (&keys.tls, shared.tls.clone()),
-        ])
+        ];
+        let mut document: Object = pairs(native).collect();
+        if !reads.is_nothing() {
+            envoy::add(&mut document, request, reads);
+        }
+        document.into_value()
     })
 }
 
@@ -185,8 +191,11 @@ fn of_query(head: &Head) -> Value {
 }
 
 fn object<const N: usize>(fields: [(&Value, Value); N]) -> Value {
-    let fields = fields.into_iter().map(|(key, value)| (key.clone(), value));
-    Object::from_iter(fields).into_value()
+    Object::from_iter(pairs(fields)).into_value()
+}
+
+fn pairs<const N: usize>(fields: [(&Value, Value); N]) -> impl Iterator<Item = (Value, Value)> {
+    fields.into_iter().map(|(key, value)| (key.clone(), value))
 }
 
 fn text(text: Option<&str>) -> Value {

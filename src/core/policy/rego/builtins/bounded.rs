@@ -1,0 +1,111 @@
+//! regorus' own builtins behind a bound: their results are right, their cost is not.
+
+use regorus::Value;
+
+use super::arguments::{MAX_TEXT_BYTES, at, check_steps, elements, error, kind, regorus, string};
+use super::{Builtin, BuiltinError};
+
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin { name: "trim", arity: 2, run: |arguments| trim("trim", arguments) },
+    Builtin { name: "trim_left", arity: 2, run: |arguments| trim("trim_left", arguments) },
+    Builtin { name: "trim_right", arity: 2, run: |arguments| trim("trim_right", arguments) },
+    Builtin {
+        name: "strings.any_prefix_match",
+        arity: 2,
+        run: |arguments| pairs("strings.any_prefix_match", arguments),
+    },
+    Builtin {
+        name: "strings.any_suffix_match",
+        arity: 2,
+        run: |arguments| pairs("strings.any_suffix_match", arguments),
+    },
+    Builtin { name: "json.marshal", arity: 1, run: json_marshal },
+    Builtin { name: "json.marshal_with_options", arity: 2, run: json_marshal_with_options },
+    Builtin {
+        name: "json.unmarshal",
+        arity: 1,
+        run: |arguments| document("json.unmarshal", arguments),
+    },
+    Builtin {
+        name: "json.is_valid",
+        arity: 1,
+        run: |arguments| document("json.is_valid", arguments),
+    },
+    Builtin {
+        name: "yaml.unmarshal",
+        arity: 1,
+        run: |arguments| document("yaml.unmarshal", arguments),
+    },
+    Builtin {
+        name: "yaml.is_valid",
+        arity: 1,
+        run: |arguments| document("yaml.is_valid", arguments),
+    },
+];
+
+/// Per line of the output.
+pub(super) const MAX_INDENT_BYTES: usize = 32;
+/// Digits that follow each other in a document; numbers are parsed in the square of their length.
+pub(super) const MAX_DIGITS: usize = 1024;
+
+fn trim(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
+    check_steps(string(arguments, 0)?.len(), string(arguments, 1)?.len())?;
+    regorus(name, arguments)
+}
+
+fn pairs(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
+    let length = |index| -> Result<usize, BuiltinError> {
+        match at(arguments, index)? {
+            Value::String(_) => Ok(1),
+            _ => Ok(elements(arguments, index)?.len()),
+        }
+    };
+    check_steps(length(0)?, length(1)?)?;
+    regorus(name, arguments)
+}
+
+/// With `<`, `>`, `&` and the two line separators escaped, as Go writes strings.
+fn json_marshal(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    Ok(Value::from(html_safe(string(&[regorus("json.marshal", arguments)?], 0)?)))
+}
+
+fn html_safe(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+fn json_marshal_with_options(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    let Value::Object(options) = at(arguments, 1)? else {
+        return error(format!("argument 2 must be an object, not {}", kind(at(arguments, 1)?)));
+    };
+    let is_long =
+        |value: &Value| matches!(value, Value::String(text) if text.len() > MAX_INDENT_BYTES);
+    if options.values().any(is_long) {
+        return error(format!("an option is longer than {MAX_INDENT_BYTES} bytes"));
+    }
+    let json = regorus("json.marshal_with_options", arguments)?;
+    Ok(Value::from(html_safe(string(&[json], 0)?)))
+}
+
+fn document(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
+    let text = string(arguments, 0)?;
+    if text.len() > MAX_TEXT_BYTES {
+        return error(format!("the document is longer than {MAX_TEXT_BYTES} bytes"));
+    }
+    let mut digits = 0;
+    for byte in text.bytes() {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        if digits > MAX_DIGITS {
+            return error(format!("the document holds more than {MAX_DIGITS} digits in a row"));
+        }
+    }
+    regorus(name, arguments)
+}
