@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::ensure;
 use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
-use portreeve_core::policy::{CedarAnswer, CedarCase, CedarRequest, Files, Outcome};
+use portreeve_core::policy::{CedarAnswer, CedarCase, CedarRequest, Outcome};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::embedded;
-use crate::commands::policy::read;
+use super::cedar_files::{self, Source};
+use crate::commands::policy::folder::on_large_stack;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -49,51 +49,51 @@ const fn yes() -> bool {
     true
 }
 
+/// Runs the test files among the cases of a folder, of an archive, or of the program.
+///
+/// # Errors
+/// The cases cannot be read, or hold no test file.
 pub(super) fn run(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
-    let files = match cases {
-        Some(folder) => read::files_of(folder)?,
-        None => {
-            let mut files = Files::default();
-            for (name, text) in embedded::CEDAR {
-                files.insert(name, text.as_bytes().to_vec())?;
-            }
-            files
-        }
-    };
-    let mut results = Vec::new();
-    for (name, content) in files.iter().filter(|(name, _)| name.ends_with(".json")) {
-        // Entities are JSON too, and an array.
-        match serde_json::from_slice::<Value>(content) {
-            Ok(Value::Object(test)) if test.contains_key("requests") => {
-                match serde_json::from_value(Value::Object(test)) {
-                    Ok(test) => run_file(&files, name, &test, &mut results),
-                    Err(error) => results.push(CaseResult::unreadable(name, 0, error.to_string())),
-                }
-            }
-            Ok(_) => {}
-            Err(error) => results.push(CaseResult::unreadable(name, 0, error.to_string())),
-        }
-    }
+    let sources = cedar_files::of(cases)?;
+    let results = on_large_stack(|| sources.iter().flat_map(run_source).collect::<Vec<_>>())?;
     ensure!(!results.is_empty(), "there is no Cedar test file among the cases");
     Ok(results)
 }
 
-fn run_file(files: &Files, name: &str, test: &TestFile, results: &mut Vec<CaseResult>) {
-    let loaded = load(files, name, test);
+fn run_source(source: &Source) -> Vec<CaseResult> {
+    let mut results = Vec::new();
+    for (name, content) in source.files.iter().filter(|(name, _)| name.ends_with(".json")) {
+        // Entities are JSON too, and an array.
+        match serde_json::from_slice::<Value>(content) {
+            Ok(Value::Object(test)) if test.contains_key("requests") => {
+                match serde_json::from_value(Value::Object(test)) {
+                    Ok(test) => run_file(source, name, &test, &mut results),
+                    Err(error) => results.push(source.unreadable(name, &error)),
+                }
+            }
+            Ok(_) => {}
+            Err(error) => results.push(source.unreadable(name, &error)),
+        }
+    }
+    results
+}
+
+fn run_file(source: &Source, name: &str, test: &TestFile, results: &mut Vec<CaseResult>) {
+    let loaded = load(source, name, test);
     for (number, case) in test.requests.iter().enumerate() {
         let outcome = match &loaded {
             Ok(loaded) => outcome(loaded, case),
             Err(message) => CaseOutcome::errored(message.clone()),
         };
         let id = format!("{name} request {number}: {}", case.description);
-        results.push(CaseResult::new(name, 0, id, outcome));
+        results.push(CaseResult::new(&source.shown(name), 0, id, outcome));
     }
 }
 
-fn load(files: &Files, name: &str, test: &TestFile) -> Result<CedarCase, String> {
+fn load(source: &Source, name: &str, test: &TestFile) -> Result<CedarCase, String> {
     let text = |path: &str| {
         let beside = name.rsplit_once('/').map(|(folder, _)| format!("{folder}/{path}"));
-        let content = files.get(path).or_else(|| files.get(&beside?));
+        let content = source.files.get(path).or_else(|| source.files.get(&beside?));
         let content = content.ok_or_else(|| format!("there is no file `{path}`"))?;
         std::str::from_utf8(content).map_err(|_| format!("file `{path}` is not UTF-8"))
     };
@@ -118,30 +118,35 @@ fn outcome(loaded: &CedarCase, case: &Case) -> CaseOutcome {
         context: &case.context,
         is_validated: case.validate_request,
     });
-    let CedarAnswer { outcome, cedar_allows, reason, errors } = match answer {
+    let actual = match answer {
         Ok(answer) => answer,
         Err(message) => return CaseOutcome::errored(message),
     };
-    // Cedar skips a policy that fails; under our rule it is the outcome.
-    let ours = match (case.errors.is_empty(), case.decision) {
-        (false, _) => Outcome::Error,
-        (true, Effect::Allow) => Outcome::Allow,
-        (true, Effect::Deny) => Outcome::Deny,
+    // Cedar skips a policy that fails; under our rule it is the outcome, and what the record names.
+    let (outcome, policies) = match (case.errors.is_empty(), case.decision) {
+        (false, _) => (Outcome::Error, &case.errors),
+        (true, Effect::Allow) => (Outcome::Allow, &case.reason),
+        (true, Effect::Deny) => (Outcome::Deny, &case.reason),
     };
-    let expected = told(ours, case.decision == Effect::Allow, &case.reason, &case.errors);
-    let actual = told(outcome, cedar_allows, &reason, &errors);
+    let expected = told(&CedarAnswer {
+        outcome,
+        policies: policies.clone(),
+        cedar_allows: case.decision == Effect::Allow,
+        reason: case.reason.clone(),
+        errors: case.errors.clone(),
+    });
+    let actual = told(&actual);
     if expected == actual {
         return CaseOutcome::Passed;
     }
     CaseOutcome::Failed { expected, actual, detail: None }
 }
 
-fn told(
-    outcome: Outcome,
-    cedar_allows: bool,
-    reason: &BTreeSet<String>,
-    errors: &BTreeSet<String>,
-) -> String {
-    let cedar = if cedar_allows { "allow" } else { "deny" };
-    format!("{outcome:?}, of Cedar {cedar} by {reason:?}, errors {errors:?}")
+fn told(answer: &CedarAnswer) -> String {
+    let CedarAnswer { outcome, policies, cedar_allows, reason, errors } = answer;
+    let cedar = if *cedar_allows { "allow" } else { "deny" };
+    format!(
+        "{} by {policies:?}, of Cedar {cedar} by {reason:?}, errors {errors:?}",
+        outcome.as_str()
+    )
 }

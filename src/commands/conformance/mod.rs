@@ -5,6 +5,7 @@
 
 mod canonical_request;
 mod cedar;
+mod cedar_files;
 mod embedded;
 mod expected;
 mod json_cases;

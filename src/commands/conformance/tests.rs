@@ -32,6 +32,11 @@ fn spiffe_id_cases_hold() {
 }
 
 #[test]
+fn cedar_cases_hold() {
+    check(Suite::Cedar, 8);
+}
+
+#[test]
 fn rego_cases_hold() {
     check(Suite::Rego, 30);
 }

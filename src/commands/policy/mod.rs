@@ -9,7 +9,7 @@ pub(super) mod report;
 pub(super) mod test;
 mod check;
 mod eval;
-mod folder;
+pub(super) mod folder;
 mod github;
 #[cfg(test)]
 mod tests;

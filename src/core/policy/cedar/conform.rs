@@ -2,11 +2,13 @@
 //!
 //! Only what turns an access request into a Cedar request stays out: such cases bring their own.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Schema,
-    ValidationMode, Validator,
+    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, PolicySetError,
+    Request, Schema, ValidationMode, Validator,
 };
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ use super::place::{error_at, report, sentence};
 use super::scan::statements;
 use super::source::Source;
 use super::verdict;
-use crate::policy::{Findings, Outcome, Severity};
+use crate::policy::{Findings, Outcome, PolicyRef, Severity};
 
 /// Policies, entities and schema of one test case.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct CedarCase {
     schema: Schema,
     actions: Entities,
     entities: Entities,
+    /// Built when the first request of an action comes.
+    buckets: RefCell<BTreeMap<EntityUid, Rc<Bucket>>>,
 }
 
 /// One request of a case, as the case writes it.
@@ -45,6 +49,8 @@ pub struct CedarRequest<'a> {
 #[derive(Debug)]
 pub struct CedarAnswer {
     pub outcome: Outcome,
+    /// What our record would name.
+    pub policies: BTreeSet<String>,
     pub cedar_allows: bool,
     pub reason: BTreeSet<String>,
     pub errors: BTreeSet<String>,
@@ -91,7 +97,8 @@ impl CedarCase {
         let number =
             |(number, (id, _)): (usize, (&PolicyId, _))| (id.clone(), format!("policy{number}"));
         let numbered = in_order.into_iter().enumerate().map(number).collect();
-        Ok(Self { set: parsed.set, places, numbered, schema, actions, entities })
+        let (set, buckets) = (parsed.set, RefCell::default());
+        Ok(Self { set, places, numbered, schema, actions, entities, buckets })
     }
 
     /// Decides one request under the policies whose scope names its action.
@@ -111,20 +118,32 @@ impl CedarCase {
         let schema = request.is_validated.then_some(&self.schema);
         let context =
             Context::from_json_value(request.context.clone(), schema.map(|s| (s, &action)))?;
-        let bucket = Bucket::build(action.clone(), &self.actions, &self.set, &BTreeMap::new())?;
+        let bucket = self.bucket(&action)?;
         let (principal, resource) = (uid(request.principal)?, uid(request.resource)?);
         let cedar = Request::new(principal, action, resource, context, schema)?;
         let response = Authorizer::new().is_authorized(&cedar, &bucket.policies, &self.entities);
         let verdict = verdict(&self.places, &response);
         let name = |id: &PolicyId| self.numbered.get(id).cloned().unwrap_or_default();
+        let ours = |policy: &PolicyRef| name(&PolicyId::new(&policy.id));
         // What a record would carry, so that the product's own diagnostics are compared.
         let errors = verdict.errors.iter().filter_map(|error| error.policy.as_ref());
         Ok(CedarAnswer {
             outcome: verdict.outcome,
+            policies: verdict.policies.iter().map(ours).collect(),
             cedar_allows: response.decision() == Decision::Allow,
             reason: response.diagnostics().reason().map(name).collect(),
-            errors: errors.map(|policy| name(&PolicyId::new(&policy.id))).collect(),
+            errors: errors.map(ours).collect(),
         })
+    }
+
+    fn bucket(&self, action: &EntityUid) -> Result<Rc<Bucket>, Box<PolicySetError>> {
+        if let Some(bucket) = self.buckets.borrow().get(action) {
+            return Ok(Rc::clone(bucket));
+        }
+        let built = Bucket::build(action.clone(), &self.actions, &self.set, &BTreeMap::new())?;
+        let built = Rc::new(built);
+        self.buckets.borrow_mut().insert(action.clone(), Rc::clone(&built));
+        Ok(built)
     }
 }
 
