@@ -208,6 +208,8 @@ def instructions(scene):
         "copy-12": (stage, "copy", True, few),
         "head-3": (stage, "head", False, few),
         "head-12": (stage, "head", True, few),
+        "copy-20": (stage, "copy-page", False, few),
+        "canonical-20": (stage, "canonical-page", False, few),
         "cedar-3": (stage, "cedar3", False, few),
         "cedar-50": (stage, "cedar50", False, many),
         "rego-constant": (stage, "rego-constant", False, few),
@@ -228,6 +230,7 @@ def instructions(scene):
         found = {name: job.result() for name, job in begun.items()}
     for headers in ("3", "12"):
         found[f"head-{headers}"] -= found.pop(f"copy-{headers}")
+    found["canonical-20"] -= found.pop("copy-20")
     path3 = found["whole-cedar-3"] - found["cedar-3"] - found["record-3"]
     path12 = found["whole-browser"] - found["cedar-3"] - found["record-12"]
     return {**found, "path-3": path3, "path-12": path12, "else-3": path3 - found["head-3"]}
@@ -236,6 +239,7 @@ def instructions(scene):
 ROWS = [
     ("head-3", "canonical head, route, facts: 3 headers"),
     ("head-12", "the same, 12 headers of a browser"),
+    ("canonical-20", "canonical head alone: 20 headers of a browser, h1"),
     ("rego-constant", "Rego: input document and engine alone"),
     ("rego-3", "decide, 3 Rego rules, the 2nd allows"),
     ("rego-50", "decide, 50 Rego rules, the 41st allows"),

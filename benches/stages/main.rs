@@ -17,6 +17,7 @@ use portreeve::audit::{self, Durability, Log, OnFailure, Target};
 use portreeve::clock::Clock;
 use portreeve_core::policy::{Bundle, Files, Outcome, Revision, decide};
 use portreeve_core::record::Scratch;
+use portreeve_core::request::{Head, Scheme};
 use request::Scene;
 
 /// Under callgrind the first decisions can take longer than the engine allows.
@@ -37,6 +38,10 @@ enum Stage {
     Copy,
     /// Copy, canonical head, route, facts.
     Head,
+    /// Only the copy of a page request: a query, and the twenty headers of a browser.
+    CopyPage,
+    /// Copy of a page request and canonical head, nothing else.
+    CanonicalPage,
     /// Decide under three or fifty policies, of which the one before the last few allows.
     Cedar3,
     Cedar50,
@@ -62,6 +67,7 @@ fn main() -> anyhow::Result<()> {
     match stage {
         Stage::Copy => repeat(count, || black_box(scene.parts())),
         Stage::Head => repeat(count, || scene.access()),
+        Stage::CopyPage | Stage::CanonicalPage => canonical(stage, count)?,
         Stage::Cedar3 => deciding(&scene, "cedar-3", count)?,
         Stage::Cedar50 => deciding(&scene, "cedar-50", count)?,
         Stage::Rego3 => deciding(&scene, "rego-3", count)?,
@@ -78,6 +84,24 @@ fn repeat<T>(count: u32, mut stage: impl FnMut() -> T) {
     for _ in 0..count {
         black_box(stage());
     }
+}
+
+/// The copy belongs to the canonical stage too, so that the difference of both is the head alone.
+fn canonical(stage: Stage, count: u32) -> anyhow::Result<()> {
+    let page = request::page()?;
+    let mut is_canonical = true;
+    repeat(count, || {
+        let copy = black_box(page.clone());
+        match stage {
+            Stage::CanonicalPage => {
+                let head = black_box(Head::canonical(copy, Scheme::Https));
+                is_canonical &= head.is_ok();
+            }
+            _ => drop(copy),
+        }
+    });
+    anyhow::ensure!(is_canonical, "the page request has no canonical form");
+    Ok(())
 }
 
 fn deciding(scene: &Scene, bundle: &str, count: u32) -> anyhow::Result<()> {

@@ -32,7 +32,40 @@ const HEADERS: [(&str, &str); 12] = [
     ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 ];
 const FEW: usize = 3;
+
+/// What a browser sends for a page, on HTTP/1.1.
+const PAGE: [(&str, &str); 20] = [
+    ("host", "shop.bench.test"),
+    ("connection", "keep-alive"),
+    ("cache-control", "max-age=0"),
+    ("sec-ch-ua", "\"Chromium\";v=\"140\", \"Not=A?Brand\";v=\"24\""),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", "\"Linux\""),
+    ("upgrade-insecure-requests", "1"),
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-user", "?1"),
+    ("sec-fetch-dest", "document"),
+    ("referer", "https://shop.bench.test/account/orders"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("accept-language", "en-GB,en;q=0.9,de;q=0.8"),
+    ("cookie", "session=0123456789abcdef0123456789abcdef; theme=dark; consent=1790000000"),
+    ("if-none-match", "\"5f3a9c0012de77b1\""),
+    ("priority", "u=0, i"),
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+];
 const NOW: i64 = 1_790_000_000;
+
+pub(crate) fn page() -> anyhow::Result<Parts> {
+    let mut request =
+        http::Request::builder().method("GET").uri("/api/v40/orders?page=2&sort=created");
+    for (name, value) in PAGE {
+        request = request.header(name, value);
+    }
+    Ok(request.body(())?.into_parts().0)
+}
 
 pub(crate) struct Scene {
     parts: Parts,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use portreeve_core::request::Enforcement;
+use portreeve_core::request::{Enforcement, Relaxed};
 use serde_json::json;
 
 use super::{Exit, Format};
@@ -124,11 +124,29 @@ fn summary(config: &Config) -> String {
 }
 
 fn route_in_words(route: &forward::RouteSettings) -> String {
-    let forward::RouteSettings { name, hosts, path, methods, upstream } = route;
+    let forward::RouteSettings { name, hosts, path, methods, upstream, relaxed } = route;
     let any = |list: String| if list.is_empty() { "*".to_owned() } else { list };
     let methods: Vec<&str> = methods.iter().map(http::Method::as_str).collect();
     let path = path.as_deref().unwrap_or("/*");
-    format!("{name}: {} {}{path} -> {upstream}", any(methods.join("|")), any(hosts.join("|")))
+    let kept = match kept_in_words(*relaxed) {
+        kept if kept.is_empty() => kept,
+        kept => format!(", keeps {kept}"),
+    };
+    let (methods, hosts) = (any(methods.join("|")), any(hosts.join("|")));
+    format!("{name}: {methods} {hosts}{path} -> {upstream}{kept}")
+}
+
+fn kept_in_words(relaxed: Relaxed) -> String {
+    let Relaxed { encoded_slashes, empty_segments, underscore_headers, forwarded_headers } =
+        relaxed;
+    let kept = [
+        (encoded_slashes, "encoded slashes"),
+        (empty_segments, "empty segments"),
+        (underscore_headers, "underscore headers"),
+        (forwarded_headers, "forwarded headers"),
+    ];
+    let kept = kept.into_iter().filter(|(is_kept, _)| *is_kept).map(|(_, what)| what);
+    kept.collect::<Vec<_>>().join(", ")
 }
 
 fn policy_in_words(policy: &store::Settings) -> String {

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, stdin};
 
-use super::Exit;
+use super::{Exit, policy};
 use crate::loader;
 
 /// The child process that reads foreign bytes (internal).
@@ -19,6 +19,8 @@ enum Role {
     Fetch,
     /// Loads and tries one candidate.
     Check,
+    /// Does one task of `portreeve policy`.
+    Policy,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
@@ -33,6 +35,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         Role::Keeper => loader::keeper()?,
         Role::Fetch => loader::fetch()?,
         Role::Check => loader::check()?,
+        Role::Policy => policy::work::serve()?,
     }
     Ok(Exit::Good)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request};
-use portreeve_core::request::{Enforcement, Head, Scheme};
+use portreeve_core::request::{Enforcement, Head, Relaxed, Scheme};
 
 use super::check::Check;
 use super::place::At;
@@ -168,10 +168,21 @@ fn routes(
                 Some(name) => known_upstream(check, &at.key("upstream"), name, upstreams),
                 None => Arc::clone(&default_upstream),
             },
+            relaxed: relaxed(raw.relax),
         });
     }
     routes.push(forward::RouteSettings::default_route(default_upstream));
     routes
+}
+
+fn relaxed(raw: raw::Relax) -> Relaxed {
+    let is_kept = |setting| setting == raw::Refused::Keep;
+    Relaxed {
+        encoded_slashes: is_kept(raw.encoded_slashes),
+        empty_segments: is_kept(raw.empty_segments),
+        underscore_headers: is_kept(raw.underscore_headers),
+        forwarded_headers: raw.forwarded_headers == raw::Removed::Keep,
+    }
 }
 
 /// Requests are matched by their canonical host, so another form would never match.

@@ -149,6 +149,45 @@ pub(super) struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Name")]
     pub upstream: Option<Name>,
+    /// What its requests may have that is refused or removed otherwise. Policy and upstream get the
+    /// same bytes; the risk is what the upstream makes of them.
+    #[serde(default)]
+    pub relax: Relax,
+}
+
+/// What a route keeps of a request.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Relax {
+    /// `%2F` within a segment. An upstream that decodes it before it splits the path serves another
+    /// resource than policy was asked about; `%5C` and dot segments behind a `%2F` stay refused.
+    pub encoded_slashes: Refused,
+    /// `//` within the path. An upstream that merges slashes serves the resource of the shorter path,
+    /// so policy must treat both alike; at the beginning of a path it stays refused.
+    pub empty_segments: Refused,
+    /// Header names with `_`. CGI-like upstreams read `x_user` as `x-user`; refused all the same where
+    /// that name is there too, or is one that is removed or may stand once.
+    pub underscore_headers: Refused,
+    /// `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `X-Remote-*` and other claims of proxies before the
+    /// caller, for routes whose callers are trusted gateways: any caller that policy allows can write
+    /// what it likes there. `X-Forwarded-Client-Cert` is removed all the same.
+    pub forwarded_headers: Removed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Refused {
+    #[default]
+    Refuse,
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Removed {
+    #[default]
+    Remove,
+    Keep,
 }
 
 /// What one listener allows at once.

@@ -16,8 +16,8 @@ use crate::record::{
     Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch, original_bytes,
 };
 use crate::request::{
-    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
-    Protocol, Scheme, Source, TlsFacts, is_reserved,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Draft, Enforcement, Head,
+    JwtFacts, Protocol, Relaxed, Scheme, Source, TlsFacts, is_reserved,
 };
 use crate::spiffe::{Claimed, Issuer, Leaf, SpiffeId};
 
@@ -25,6 +25,8 @@ use crate::spiffe::{Claimed, Issuer, Leaf, SpiffeId};
 const STACK_BYTES: usize = 8 << 20;
 /// Longer policies find nothing new, and slowly.
 const MAX_POLICY_BYTES: usize = 4 << 10;
+
+const MANIFEST: &[u8] = br#"{"metadata":{"portreeve":{"entrypoint":"data.authz"}}}"#;
 
 /// An ID that parses is written as it was read.
 pub fn fuzz_spiffe_id(data: &[u8]) {
@@ -49,20 +51,43 @@ pub fn fuzz_svid_leaf(data: &[u8]) {
     }
 }
 
-/// A canonical head is its own canonical form, and nothing that was to be removed is in it.
+/// A canonical head is its own canonical form, whatever the route keeps; nothing that was to be removed
+/// is in it, and policy is shown what is forwarded.
 pub fn fuzz_canonical_head(data: &[u8]) {
-    let Some(head) = head_of(data) else { return };
+    let strict = head_of(data);
+    let relaxed = draft_of(data).and_then(|draft| draft.settle(Relaxed::ALL).ok());
+    for (head, relaxed) in [(&strict, Relaxed::default()), (&relaxed, Relaxed::ALL)] {
+        if let Some(head) = head {
+            check_head(head, relaxed);
+        }
+    }
+    if let Some(strict) = strict {
+        let relaxed = relaxed.map(|head| head.target);
+        assert_eq!(relaxed.as_ref().map(PathAndQuery::as_str), Some(strict.target.as_str()));
+        let request = AccessRequest { head: strict, ..access_request(b"", "td") };
+        let document = request.to_document();
+        let shown = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        assert_eq!(shown("/request/path"), Some(request.head.path()));
+        assert_eq!(shown("/request/host"), Some(request.head.host.as_str()));
+        let headers = document.pointer("/request/headers").and_then(Value::as_object);
+        assert_eq!(headers.map(serde_json::Map::len), Some(request.head.headers.keys_len()));
+    }
+}
+
+fn check_head(head: &Head, relaxed: Relaxed) {
     assert!(head.path() == "*" || head.path().starts_with('/'));
     let inner = head.path().strip_suffix('/').unwrap_or(head.path());
     for segment in inner.split('/').skip(1) {
-        assert!(!matches!(segment, "" | "." | ".."), "`{}`", head.path());
+        let is_kept = segment.is_empty() && relaxed.empty_segments;
+        assert!(is_kept || !matches!(segment, "" | "." | ".."), "`{}`", head.path());
     }
     assert!(!head.path().bytes().any(|b| b <= b' ' || b >= 0x7f || b == b'\\'));
     for name in head.headers.keys() {
         let is_kept = matches!(name.as_str(), "te" | "content-length");
         assert!(is_kept || !is_reserved(name), "`{name}` is left");
     }
-    let again = match Head::canonical(parts_of(&head), head.scheme) {
+    let again = Draft::read(parts_of(head), head.scheme).and_then(|again| again.settle(relaxed));
+    let again = match again {
         Ok(again) => again,
         Err(refusal) => unreachable!("the canonical form is refused: {refusal}"),
     };
@@ -145,8 +170,56 @@ pub fn fuzz_cedar_load(data: &[u8]) {
 pub fn fuzz_rego_load(data: &[u8]) {
     #[cfg(fuzzing)]
     std::panic::set_hook(Box::new(|_| {}));
-    let manifest = br#"{"metadata":{"portreeve":{"entrypoint":"data.authz"}}}"#;
-    load_and_decide("p.rego", Some(manifest), data);
+    load_and_decide("p.rego", Some(MANIFEST), data);
+}
+
+/// What each rule of the bundle below calls; the first byte of an input chooses one.
+const CRYPTO_CALLS: [&str; 10] = [
+    "io.jwt.decode(text)",
+    "io.jwt.decode_verify(text, {\"secret\": \"secret\"})",
+    "io.jwt.decode_verify(\"e30.e30.\", {\"cert\": text})",
+    "io.jwt.verify_es256(\"e30.e30.\", text)",
+    "io.jwt.encode_sign_raw(text, text, text)",
+    "crypto.x509.parse_certificates(text)",
+    "crypto.x509.parse_and_verify_certificates(text)",
+    "crypto.x509.parse_certificate_request(text)",
+    "crypto.x509.parse_keypair(text, text)",
+    "crypto.parse_private_keys(text)",
+];
+
+/// Whatever a token, a key or a certificate is, a policy that reads it gets a value or an error. What
+/// is no text comes in base64, as DER does.
+pub fn fuzz_rego_builtins_crypto(data: &[u8]) {
+    thread_local! {
+        static BUNDLE: Option<Bundle> = crypto_bundle();
+    }
+    let Some((choice, rest)) = data.split_first() else { return };
+    let text = match std::str::from_utf8(rest) {
+        Ok(text) => text.to_owned(),
+        Err(_) => base64::Engine::encode(&base64::engine::general_purpose::STANDARD, rest),
+    };
+    let which = usize::from(*choice) % CRYPTO_CALLS.len();
+    let mut request = access_request(b"GET /\n", "td");
+    request.body = Body::Parsed(serde_json::json!({ "which": which, "text": text }));
+    BUNDLE.with(|bundle| {
+        let Some(bundle) = bundle else { unreachable!("the bundle of all calls is refused") };
+        let decision = decide(bundle, &request);
+        assert_ne!(decision.reason, Reason::EnginePanic, "{:?}", decision.errors);
+    });
+}
+
+/// One rule for each call.
+fn crypto_bundle() -> Option<Bundle> {
+    let mut policy = String::from("package authz\n\ndefault allow := false\n");
+    for (which, call) in CRYPTO_CALLS.iter().enumerate() {
+        policy.push_str(&format!(
+            "\nallow if {{\n\tinput.body.which == {which}\n\ttext := input.body.text\n\t{call}\n}}\n"
+        ));
+    }
+    let mut files = Files::default();
+    files.insert(".manifest", MANIFEST.to_vec()).ok()?;
+    files.insert("p.rego", policy.into_bytes()).ok()?;
+    Some(Bundle::load(&files, Revision::default()).ok()?.0)
 }
 
 fn load_and_decide(file: &str, manifest: Option<&[u8]>, data: &[u8]) {
@@ -183,7 +256,7 @@ fn check_line(line: &[u8]) {
 }
 
 /// `METHOD TARGET` (`h2 METHOD TARGET` for HTTP/2), then `name:value` lines.
-fn head_of(data: &[u8]) -> Option<Head> {
+fn draft_of(data: &[u8]) -> Option<Draft> {
     let mut lines = data.split(|b| *b == b'\n');
     let first = lines.next()?;
     let (version, first) = match first.strip_prefix(b"h2 ") {
@@ -203,7 +276,11 @@ fn head_of(data: &[u8]) -> Option<Head> {
             HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?,
         );
     }
-    Head::canonical(request.body(()).ok()?.into_parts().0, Scheme::Https).ok()
+    Draft::read(request.body(()).ok()?.into_parts().0, Scheme::Https).ok()
+}
+
+fn head_of(data: &[u8]) -> Option<Head> {
+    draft_of(data)?.settle(Relaxed::default()).ok()
 }
 
 /// The head as a caller would send it who knows the canonical form.
@@ -293,5 +370,6 @@ mod tests {
         replay("record_line", fuzz_record_line);
         replay("cedar_load", fuzz_cedar_load);
         replay("rego_load", fuzz_rego_load);
+        replay("rego_builtins_crypto", fuzz_rego_builtins_crypto);
     }
 }

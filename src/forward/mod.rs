@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use hyper::body::Body as _;
 use portreeve_core::policy::Permit;
-use portreeve_core::request::{DECISION_ID_HEADER, Head};
+use portreeve_core::request::{DECISION_ID_HEADER, Head, Relaxed};
 
 use crate::audit::Receipt;
 
@@ -60,13 +60,23 @@ pub struct RouteSettings {
     pub methods: Vec<http::Method>,
     /// The name of an upstream.
     pub upstream: Arc<str>,
+    /// What its requests may have that is refused or removed otherwise.
+    pub relaxed: Relaxed,
 }
 
 impl RouteSettings {
     /// The route that exists without being written.
     #[must_use]
     pub fn default_route(upstream: Arc<str>) -> Self {
-        Self { name: "default".into(), hosts: vec![], path: None, methods: vec![], upstream }
+        let relaxed = Relaxed::default();
+        Self {
+            name: "default".into(),
+            hosts: vec![],
+            path: None,
+            methods: vec![],
+            upstream,
+            relaxed,
+        }
     }
 }
 

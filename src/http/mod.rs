@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use ::http::header::HeaderValue;
+use ::http::request::Parts;
 use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
@@ -15,7 +16,8 @@ use hyper::upgrade::OnUpgrade;
 use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
-    AccessRequest, Body, ConnectionFacts, Direction, Enforcement, Head, Scheme,
+    AccessRequest, Body, ConnectionFacts, Direction, Draft, Enforcement, Head,
+    Refusal as HeadRefusal, Scheme,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -36,6 +38,7 @@ mod tunnel;
 
 pub use body::ReplyBody;
 pub use serve::{HeadLimits, serve};
+pub(crate) use serve::{h1_builder, h2_builder};
 
 use exchange::Exchange;
 use reply::{Answer, Dialect};
@@ -87,6 +90,14 @@ struct Decided {
     decision: Decision,
 }
 
+/// A head that its route takes, with the routes it was found in.
+struct Taken {
+    head: Head,
+    routing: Arc<Routing>,
+    /// The route's name, index and upstream; `None` where none matches.
+    route: Option<(Arc<str>, usize, Arc<Upstream>)>,
+}
+
 /// What is known of a request before anything was decided.
 struct Arrival {
     id: DecisionId,
@@ -104,11 +115,11 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let head = match Head::canonical(parts, Scheme::Https) {
-        Ok(head) => head,
-        Err(refusal) => return refuse(connection, &arrival, Answer::BadRequest, refusal.reason()),
+    let asked = match take_head(connection, parts) {
+        Ok(taken) => ask_policy(connection, taken).await,
+        Err(refused) => Err(refused),
     };
-    let mut decided = match ask_policy(connection, head).await {
+    let mut decided = match asked {
         Ok(decided) => decided,
         Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
     };
@@ -176,29 +187,40 @@ impl Arrival {
     }
 }
 
-/// Takes the facts, finds the route and decides, under one revision from beginning to end.
+/// The canonical head, as the route takes it that is found by it.
+fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'static str)> {
+    let refused = |refusal: HeadRefusal| (Answer::BadRequest, refusal.reason());
+    let draft = Draft::read(parts, Scheme::Https).map_err(refused)?;
+    let routing = connection.gate.routing.load_full();
+    let route = routing.routes.find(draft.head());
+    let relaxed = route.map(|route| route.relaxed).unwrap_or_default();
+    let route = route.map(|r| (Arc::clone(&r.name), r.index, Arc::clone(&r.upstream)));
+    let head = draft.settle(relaxed).map_err(refused)?;
+    Ok(Taken { head, routing, route })
+}
+
+/// Takes the facts and decides, under one revision from beginning to end.
 async fn ask_policy(
     connection: &Connection,
-    head: Head,
+    taken: Taken,
 ) -> Result<Decided, (Answer, &'static str)> {
     let gate = &connection.gate;
+    let Taken { head, routing, route } = taken;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
-    let routing = gate.routing.load_full();
-    let route = routing.routes.find(&head).ok_or((Answer::NoRoute, "request.no_route"))?;
+    let (name, route, upstream) = route.ok_or((Answer::NoRoute, "request.no_route"))?;
     let access = AccessRequest {
         time: gate.clock.now(),
         direction: Direction::Inbound,
         enforcement: gate.mode,
         connection: Arc::clone(&connection.facts),
         head,
-        route: Arc::clone(&route.name),
+        route: name,
         body: Body::NotRead,
     };
     let began = Instant::now();
     let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
-    let (index, upstream) = (route.index, Arc::clone(&route.upstream));
-    Ok(Decided { access, routing, route: index, upstream, bundle, decision })
+    Ok(Decided { access, routing, route, upstream, bundle, decision })
 }
 
 /// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.

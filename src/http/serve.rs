@@ -84,21 +84,9 @@ where
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(handle(&connection, request).await) }
     });
-    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(H1_MIN_BUFFER);
     // Two arms of one shape: the two connection types share no trait.
     if is_h2 {
-        let mut served = pin!(
-            http2::Builder::new(TokioExecutor::new())
-                .initial_stream_window_size(H2_STREAM_WINDOW)
-                .initial_connection_window_size(H2_CONNECTION_WINDOW)
-                .max_send_buf_size(H2_SEND_BUFFER)
-                .max_concurrent_streams(limits.streams)
-                .max_header_list_size(limits.header_bytes)
-                .max_pending_accept_reset_streams(H2_PENDING_RESETS)
-                .max_local_error_reset_streams(H2_LOCAL_RESETS)
-                .auto_date_header(false)
-                .serve_connection(io, service)
-        );
+        let mut served = pin!(h2_builder(limits).serve_connection(io, service));
         let order = tokio::select! {
             ended = served.as_mut() => return ended,
             order = slot.ordered(None) => order,
@@ -112,16 +100,7 @@ where
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
         }
     } else {
-        let mut served = pin!(
-            http1::Builder::new()
-                .half_close(false)
-                .max_headers(H1_MAX_HEADERS)
-                .max_buf_size(header_bytes.max(H1_MIN_BUFFER))
-                .header_read_timeout(None)
-                .auto_date_header(false)
-                .serve_connection(io, service)
-                .with_upgrades()
-        );
+        let mut served = pin!(h1_builder(limits).serve_connection(io, service).with_upgrades());
         let order = tokio::select! {
             ended = served.as_mut() => return ended,
             order = slot.ordered(None) => order,
@@ -135,4 +114,32 @@ where
             _ = slot.ordered(Some(Order::Close)) => Ok(()),
         }
     }
+}
+
+/// How every HTTP/1 connection is served.
+pub(crate) fn h1_builder(limits: HeadLimits) -> http1::Builder {
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(H1_MIN_BUFFER);
+    let mut builder = http1::Builder::new();
+    builder
+        .half_close(false)
+        .max_headers(H1_MAX_HEADERS)
+        .max_buf_size(header_bytes.max(H1_MIN_BUFFER))
+        .header_read_timeout(None)
+        .auto_date_header(false);
+    builder
+}
+
+/// How every HTTP/2 connection is served.
+pub(crate) fn h2_builder(limits: HeadLimits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_pending_accept_reset_streams(H2_PENDING_RESETS)
+        .max_local_error_reset_streams(H2_LOCAL_RESETS)
+        .auto_date_header(false);
+    builder
 }

@@ -1,15 +1,12 @@
 //! The check worker: one candidate's bytes in, a verdict out.
 //!
 //! It reads the bytes, then gives up every right, then loads them on a stack as large as a serving
-//! thread's and tries one request. Whatever a hostile bundle does to it ends here.
+//! thread's and tries some requests. Whatever a hostile bundle does to it ends here.
 
-use portreeve_core::policy::{
-    Bundle, Files, Finding, Findings, Outcome, Reason, Revision, Severity, decide,
-};
-use portreeve_core::request::{AccessRequest, DocumentError};
+use portreeve_core::policy::{Bundle, Files, Findings, Revision};
 
 use super::protocol::{CheckRequest, Checked, Counts, Job, bounded, bounded_findings};
-use super::{LoaderError, SERVING_STACK_BYTES, disk, sandbox, worker};
+use super::{LoaderError, disk, sandbox, trial, worker};
 
 /// Runs a check worker: one job on standard input, one answer on standard output.
 ///
@@ -30,60 +27,32 @@ pub fn main() -> Result<(), LoaderError> {
         digest: request.digest.as_str().into(),
         signer: None,
     };
-    let attempt = std::thread::Builder::new()
-        .name("policy-check".to_owned())
-        .stack_size(SERVING_STACK_BYTES)
-        .spawn(move || load_and_try(&files, revision))
-        .map_err(|source| LoaderError::Start { program: "policy-check".into(), source })?;
-    worker::reply(&match attempt.join() {
+    let attempt = worker::on_serving_stack(move || load_and_try(&files, revision));
+    worker::reply(&match attempt {
         Ok(Ok((counts, findings))) => {
             let findings = bounded_findings(findings);
             Checked::Ok { digest: request.digest, findings, counts }
         }
         Ok(Err(findings)) => rejected("the bundle does not load", findings),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let text = format!("the check panicked: {}", text.unwrap_or("no message"));
-            rejected(&text, Findings::default())
-        }
+        Err(panic @ LoaderError::Panicked(_)) => rejected(&panic.to_string(), Findings::default()),
+        Err(error) => return Err(error),
     })
 }
 
-fn load_and_try(files: &Files, revision: Revision) -> Verdict {
+/// Loads a bundle and decides the trial requests: what a candidate has to pass.
+///
+/// # Errors
+/// Findings of which at least one is an error.
+pub fn load_and_try(files: &Files, revision: Revision) -> Verdict {
     let (bundle, mut findings) = Bundle::load(files, revision)?;
     let languages = bundle.languages();
-    let request = match sample() {
-        Ok(request) => request,
-        Err(error) => {
-            findings.error("", 0, 0, format!("there is no sample request: {error}"));
-            return Err(findings);
-        }
-    };
-    let decision = decide(&bundle, &request);
-    if decision.reason == Reason::EnginePanic {
-        findings.error("", 0, 0, "a trial request made the policy engine panic");
+    trial::run(files, &bundle, &mut findings);
+    if findings.has_errors() {
         return Err(findings);
-    }
-    if decision.outcome == Outcome::Error {
-        let reason = decision.reason.as_str();
-        let message = format!("a trial request ended in an error: {reason}");
-        let mut finding = Finding::new(Severity::Warning, "", 0, 0, message);
-        finding.hint = decision.errors.first().map(|error| error.text.clone());
-        findings.0.push(finding);
     }
     let counts =
         Counts { cedar_policies: languages.cedar_policies, rego_rules: languages.rego_rules };
     Ok((counts, findings))
-}
-
-/// The request that a candidate is tried with: ordinary, and nobody's.
-fn sample() -> Result<AccessRequest, DocumentError> {
-    AccessRequest::described(&serde_json::json!({
-        "source": "spiffe://sample.invalid/caller",
-        "path": "/sample?key=value",
-        "headers": { "user-agent": "portreeve-check" },
-    }))
 }
 
 type Verdict = Result<(Counts, Findings), Findings>;
@@ -95,11 +64,6 @@ fn rejected(text: &str, findings: Findings) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_sample_is_a_valid_request() {
-        assert_eq!(sample().unwrap().head.path(), "/sample");
-    }
 
     #[test]
     fn a_bundle_is_loaded_and_tried_and_a_broken_one_is_not() {

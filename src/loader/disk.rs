@@ -9,7 +9,7 @@ use portreeve_core::policy::{Files, digest_of};
 use serde::{Deserialize, Serialize};
 
 /// A bundle's byte form is its files and their lengths; see the limits of [`Files`].
-const MAX_BUNDLE_BYTES: u64 = 96 << 20;
+pub(super) const MAX_BUNDLE_BYTES: u64 = 96 << 20;
 
 /// The two folders for bundles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

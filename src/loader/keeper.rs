@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::protocol::{Job, Ready, Request, bounded};
+use super::protocol::{Job, Ready, Request, bounded, bounded_findings};
 use super::worker::{self, Failure};
 use super::{Assignment, Checked, Fetched, LoaderError, frame, sandbox};
 use portreeve_core::policy::Findings;
@@ -62,16 +62,16 @@ async fn answer(assignment: &Assignment, request: Request) -> Result<Vec<u8>, Lo
         Request::Fetch(request) => {
             let limit = Duration::from_secs(limits.fetch_seconds);
             let job = super::encode(&Job { assignment, request })?;
-            or_else(worker::run("fetch", &job, limit).await, |failure| Fetched::Failed {
-                text: format!("the fetch {failure}"),
+            or_else(whole_frame("fetch", &job, limit).await, |failure| Fetched::Failed {
+                text: bounded(&format!("the fetch {failure}")),
             })
         }
         Request::Check(request) => {
             let limit = Duration::from_secs(limits.check_seconds);
             let job = super::encode(&Job { assignment, request })?;
-            or_else(worker::run("check", &job, limit).await, |failure| Checked::Rejected {
-                text: format!("the check {failure}"),
-                findings: Findings::default(),
+            or_else(whole_frame("check", &job, limit).await, |failure| Checked::Rejected {
+                text: bounded(&format!("the check {failure}")),
+                findings: bounded_findings(Findings(vec![failure.finding("the check")])),
             })
         }
     }
@@ -80,11 +80,20 @@ async fn answer(assignment: &Assignment, request: Request) -> Result<Vec<u8>, Lo
 /// A worker's answer is passed on as it is, unread; a worker without one is answered for.
 fn or_else<A: Serialize>(
     answer: Result<Vec<u8>, Failure>,
-    failed: impl FnOnce(String) -> A,
+    failed: impl FnOnce(Failure) -> A,
 ) -> Result<Vec<u8>, LoaderError> {
     match answer {
         Ok(answer) => Ok(answer),
-        Err(failure) => Ok(super::encode(&failed(bounded(&failure.to_string())))?),
+        Err(failure) => Ok(super::encode(&failed(failure))?),
+    }
+}
+
+/// Only whole frames go on to the serving process, which decodes them.
+async fn whole_frame(role: &str, job: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
+    let answer = worker::run(role, job, limit, frame::MAX_FRAME_BYTES + 4).await?;
+    match frame::read(&mut answer.as_slice()).await {
+        Ok(Some(whole)) if whole.len() == answer.len() => Ok(answer),
+        _ => Err(Failure::Answer),
     }
 }
 

@@ -15,21 +15,26 @@ mod keeper;
 mod worker;
 mod fetch;
 mod check;
+mod trial;
+mod guard;
 
 use std::io;
 use std::path::PathBuf;
 
+pub use check::load_and_try;
 pub use check::main as check;
 pub use client::Keeper;
 pub use disk::{Place, bundle_path, read_bundle, sync_directory, write_atomically};
 pub use fetch::main as fetch;
 pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode};
+pub use guard::{Guard, guarded, serve_guarded};
 pub use keeper::main as keeper;
 pub(crate) use protocol::chain;
 pub use protocol::{
     Assignment, CheckRequest, Checked, Counts, FetchRequest, Fetched, Limits, Source,
 };
 pub use sandbox::Report as SandboxReport;
+pub use worker::Failure;
 
 /// The running program, even if its file was replaced meanwhile.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -60,6 +65,8 @@ pub enum LoaderError {
     Protocol(&'static str),
     #[error("failed to confine the loader: {what}")]
     Confine { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the check panicked: {0}")]
+    Panicked(String),
     #[error("failed to use `{path}`")]
     Store { path: PathBuf, source: io::Error },
 }

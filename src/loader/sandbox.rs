@@ -68,6 +68,7 @@ pub(super) fn confine_fetch() -> Report {
 /// The kernel supports a restriction and refuses to apply it.
 pub(super) fn confine_check(limits: Limits) -> Result<Report, LoaderError> {
     let mut report = Report { complete: true, missing: Vec::new() };
+    limit(&mut report, "core files", Resource::Core, 0);
     limit(&mut report, "memory", Resource::As, limits.check_memory_bytes);
     limit(&mut report, "processor time", Resource::Cpu, limits.check_seconds);
     limit(&mut report, "file size", Resource::Fsize, 0);

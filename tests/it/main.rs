@@ -4,6 +4,7 @@
 mod architecture;
 mod data_path;
 mod demo;
+mod hostile;
 mod operations;
 mod requests;
 mod store;

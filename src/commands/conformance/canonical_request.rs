@@ -1,11 +1,11 @@
 //! Suite `canonical-request`: heads as bytes on a connection, through the HTTP library and then
-//! [`Head::canonical`], as a listener takes them.
+//! [`Draft`], as a listener takes them.
 
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
-use portreeve_core::request::{Head, Scheme};
+use portreeve_core::request::{Draft, Head, Relaxed, Scheme};
 use serde::Deserialize;
 
 use super::json_cases::{self, CaseFile};
@@ -22,7 +22,40 @@ struct Case {
     head: Option<String>,
     /// HTTP/2 fields in order, pseudo-headers included.
     h2: Option<Vec<(String, String)>>,
+    /// The `relax` of the route in the configuration; nothing is kept without it.
+    #[serde(default)]
+    relax: Relax,
     expect: Expect,
+}
+
+/// As in the configuration.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Relax {
+    encoded_slashes: Setting,
+    empty_segments: Setting,
+    underscore_headers: Setting,
+    forwarded_headers: Setting,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Setting {
+    #[default]
+    #[serde(alias = "remove")]
+    Refuse,
+    Keep,
+}
+
+impl Relax {
+    fn relaxed(self) -> Relaxed {
+        Relaxed {
+            encoded_slashes: self.encoded_slashes == Setting::Keep,
+            empty_segments: self.empty_segments == Setting::Keep,
+            underscore_headers: self.underscore_headers == Setting::Keep,
+            forwarded_headers: self.forwarded_headers == Setting::Keep,
+        }
+    }
 }
 
 /// The one form of the head, or the reason why it has none. Only what is named is compared.
@@ -61,7 +94,9 @@ fn run_case(case: &Case, wire: &Wire) -> Result<CaseOutcome, String> {
     };
     let seen = match arrived {
         None => Err(MALFORMED),
-        Some(parts) => Head::canonical(parts, Scheme::Https).map_err(|refusal| refusal.reason()),
+        Some(parts) => Draft::read(parts, Scheme::Https)
+            .and_then(|draft| draft.settle(case.relax.relaxed()))
+            .map_err(|refusal| refusal.reason()),
     };
     let expected = expected_lines(&case.expect)?;
     let actual = actual_lines(&seen, &case.expect);

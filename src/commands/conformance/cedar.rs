@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::thread;
 
-use anyhow::ensure;
+use anyhow::{Context as _, anyhow, ensure};
 use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
 use portreeve_core::policy::{CedarAnswer, CedarCase, CedarRequest, Outcome};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::cedar_files::{self, Source};
-use crate::commands::policy::folder::on_large_stack;
+use crate::loader::SERVING_STACK_BYTES;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -55,7 +56,12 @@ const fn yes() -> bool {
 /// The cases cannot be read, or hold no test file.
 pub(super) fn run(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
     let sources = cedar_files::of(cases)?;
-    let results = on_large_stack(|| sources.iter().flat_map(run_source).collect::<Vec<_>>())?;
+    let results = thread::scope(|scope| {
+        let run = || sources.iter().flat_map(run_source).collect::<Vec<_>>();
+        let thread = thread::Builder::new().stack_size(SERVING_STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, run).context("failed to start a thread")?;
+        thread.join().map_err(|_| anyhow!("a case panicked"))
+    })?;
     ensure!(!results.is_empty(), "there is no Cedar test file among the cases");
     Ok(results)
 }

@@ -22,6 +22,7 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
     "conformance/canonical-request/cases/host.json",
     "conformance/canonical-request/cases/headers.json",
     "conformance/canonical-request/cases/h2.json",
+    "conformance/canonical-request/cases/relaxed.json",
 ];
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];

@@ -17,10 +17,12 @@ mod wire;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
+use portreeve_core::policy::Files;
 use portreeve_core::policy::cases::{CaseResult, Summary};
 
-use super::policy::{read, report, test};
+use super::policy::{read, report, test, work};
 use super::{Exit, Format, shipped};
+use crate::loader::Guard;
 
 /// Run suites of conformance cases through the product's own code
 ///
@@ -141,8 +143,15 @@ fn results(
 
 fn policy_results(cases: Option<&Path>) -> anyhow::Result<Vec<CaseResult>> {
     match cases {
-        Some(folder) => test::results(&read::files_of(folder)?, folder, None),
-        None => test::results(&shipped::policies()?, Path::new("policies"), None),
+        Some(folder) => {
+            let files = read::files_of(folder)?;
+            test::results_in_worker(&files, folder, None, Guard::default())
+        }
+        // What comes with the program is not foreign.
+        None => {
+            let here = |task, files: &Files| Ok(work::here(task, files));
+            test::results(&shipped::policies()?, Path::new("policies"), None, here)
+        }
     }
 }
 

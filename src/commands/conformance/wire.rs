@@ -12,10 +12,13 @@ use http::request::Parts;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response, server};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::mpsc;
+
+use crate::http::{HeadLimits, h1_builder, h2_builder};
+use crate::listen::Limits;
 
 /// Holds a whole head, so that writing it never waits for the reader.
 const PIPE_BYTES: usize = 1 << 20;
@@ -55,8 +58,9 @@ impl Wire {
             client.shutdown().await.ok()?;
             let (sender, mut heads) = mpsc::channel(1);
             let service = service_fn(move |request| take(request, sender.clone()));
-            // The end of input tells a head that is cut from one that is complete.
-            let connection = server::conn::http1::Builder::new()
+            // The end of input tells a head that is cut from one that is complete; a listener has its
+            // timeout for that.
+            let connection = h1_builder(limits())
                 .half_close(true)
                 .serve_connection(TokioIo::new(server), service);
             tokio::select! {
@@ -82,8 +86,7 @@ impl Wire {
             client.write_all(&bytes).await.ok()?;
             let (sender, mut heads) = mpsc::channel(1);
             let service = service_fn(move |request| take(request, sender.clone()));
-            let connection = server::conn::http2::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(server), service);
+            let connection = h2_builder(limits()).serve_connection(TokioIo::new(server), service);
             tokio::select! {
                 biased;
                 head = heads.recv() => head,
@@ -92,6 +95,12 @@ impl Wire {
             }
         }))
     }
+}
+
+/// Those of a listener that sets none.
+fn limits() -> HeadLimits {
+    let Limits { header_bytes, streams, .. } = Limits::default();
+    HeadLimits { header_bytes, streams }
 }
 
 /// Takes the head and never answers: the connection is dropped with it.

@@ -3,13 +3,15 @@
 use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 
-use portreeve_core::policy::{Files, Finding, Languages, Severity};
+use anyhow::{Context as _, bail};
+use portreeve_core::policy::{Files, FilesError, Finding, Findings, Severity};
 use serde_json::json;
 
-use super::folder::{load_all, on_large_stack};
 use super::report::{place, printable};
+use super::work::{Answer, Rooted, Task, in_worker, rooted};
 use super::{github, read};
 use crate::commands::Exit;
+use crate::loader::{Counts, Failure, Guard};
 
 /// Find what is wrong with a bundle before a sidecar refuses it.
 ///
@@ -32,6 +34,7 @@ pub(in crate::commands) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit code: 0 the bundle loads (warnings do not count), 1 it does not, 2 DIR cannot be read
+Limits:    docs/policy-limits.md
 
 Examples:
   portreeve policy check policies/
@@ -59,16 +62,29 @@ struct BundleReport {
     root: String,
     digest: String,
     /// `None` where the bundle does not load.
-    languages: Option<Languages>,
+    counts: Option<Counts>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let files = read::files_of(&args.folder)?;
-    let report = on_large_stack(|| report_of(&files, &args.folder))?;
+    let files = match read::files_of(&args.folder) {
+        Ok(files) => files,
+        Err(error) if error.is::<FilesError>() => {
+            let mut report = Report::default();
+            report.refuse(&args.folder, &error);
+            return print(&report, args.format);
+        }
+        Err(error) => return Err(error),
+    };
+    let check = |files: &Files| in_worker(&Task::Check, files, Guard::default());
+    let report = report_of(&files, &args.folder, check)?;
+    print(&report, args.format)
+}
+
+fn print(report: &Report, format: FindingsFormat) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
-    match args.format {
-        FindingsFormat::Pretty => print_pretty(out, &report)?,
-        FindingsFormat::Json => print_json(out, &report)?,
+    match format {
+        FindingsFormat::Pretty => print_pretty(out, report)?,
+        FindingsFormat::Json => print_json(out, report)?,
         FindingsFormat::Github => {
             for finding in &report.findings {
                 writeln!(out, "{}", github::annotation(finding))?;
@@ -78,24 +94,35 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(if report.is_good() { Exit::Good } else { Exit::No })
 }
 
-fn report_of(files: &Files, folder: &Path) -> Report {
+fn report_of(
+    files: &Files,
+    folder: &Path,
+    check: impl Fn(&Files) -> Result<Answer, Failure>,
+) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    let bundles = match load_all(files, folder) {
+    let bundles = match rooted(files, folder) {
         Ok(bundles) => bundles,
         Err(findings) => {
             report.add(folder, files, findings.0);
-            return report;
+            return Ok(report);
         }
     };
-    for loaded in bundles {
-        report.add(&loaded.root, &loaded.files, loaded.findings.0);
-        report.bundles.push(BundleReport {
-            root: loaded.root.display().to_string(),
-            digest: loaded.digest,
-            languages: loaded.bundle.as_ref().map(portreeve_core::policy::Bundle::languages),
-        });
+    for Rooted { root, files } in bundles {
+        let (digest, counts, findings) = match check(&files) {
+            Ok(Answer::Loads { digest, counts, findings }) => (digest, Some(counts), findings),
+            Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
+            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
+                bail!("the answer is to another task")
+            }
+            Err(failure) if failure.is_by_policy() => {
+                (files.digest(), None, Findings(vec![failure.finding("the check")]))
+            }
+            Err(failure) => return Err(failure).context("failed to check in a worker"),
+        };
+        report.add(&root, &files, findings.0);
+        report.bundles.push(BundleReport { root: root.display().to_string(), digest, counts });
     }
-    report
+    Ok(report)
 }
 
 impl Report {
@@ -106,12 +133,22 @@ impl Report {
             if finding.source.is_none() {
                 finding.source = source_line(files, &finding);
             }
-            finding.file = root.join(&finding.file).display().to_string();
+            finding.file = match finding.file.as_str() {
+                "" => root.display().to_string(),
+                file => root.join(file).display().to_string(),
+            };
             self.findings.push(finding);
         }
         self.findings.sort_by(|a, b| {
             (&a.file, a.line, a.column, a.severity).cmp(&(&b.file, b.line, b.column, b.severity))
         });
+    }
+
+    /// Files that no bundle may hold are a finding about the folder: the error names the file.
+    fn refuse(&mut self, folder: &Path, error: &anyhow::Error) {
+        let mut finding = Finding::new(Severity::Error, "", 0, 0, error.root_cause().to_string());
+        finding.hint = Some("see the limits in docs/policy-limits.md".to_owned());
+        self.add(folder, &Files::default(), vec![finding]);
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -122,7 +159,7 @@ impl Report {
     fn is_good(&self) -> bool {
         self.count(Severity::Error) == 0
             && !self.bundles.is_empty()
-            && self.bundles.iter().all(|bundle| bundle.languages.is_some())
+            && self.bundles.iter().all(|bundle| bundle.counts.is_some())
     }
 }
 
@@ -138,8 +175,8 @@ fn print_pretty(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     for bundle in &report.bundles {
         let root = printable(&bundle.root);
-        match bundle.languages {
-            Some(Languages { cedar_policies, rego_rules }) => writeln!(
+        match bundle.counts {
+            Some(Counts { cedar_policies, rego_rules }) => writeln!(
                 out,
                 "{root}: loads, with {} and {} ({})",
                 counted(cedar_policies, "Cedar policy", "Cedar policies"),
@@ -188,9 +225,9 @@ fn print_json(out: &mut impl Write, report: &Report) -> anyhow::Result<()> {
         json!({
             "root": bundle.root,
             "digest": bundle.digest,
-            "loads": bundle.languages.is_some(),
-            "cedar_policies": bundle.languages.map(|languages| languages.cedar_policies),
-            "rego_rules": bundle.languages.map(|languages| languages.rego_rules),
+            "loads": bundle.counts.is_some(),
+            "cedar_policies": bundle.counts.map(|counts| counts.cedar_policies),
+            "rego_rules": bundle.counts.map(|counts| counts.rego_rules),
         })
     };
     let document = json!({
@@ -243,9 +280,8 @@ mod tests {
 
     #[test]
     fn a_report_is_good_only_where_every_bundle_loads() {
-        let bundle =
-            |languages| BundleReport { root: String::new(), digest: String::new(), languages };
-        let good = || bundle(Some(Languages::default()));
+        let bundle = |counts| BundleReport { root: String::new(), digest: String::new(), counts };
+        let good = || bundle(Some(Counts::default()));
         assert!(Report { findings: vec![], bundles: vec![good()] }.is_good());
         assert!(!Report { findings: vec![], bundles: vec![good(), bundle(None)] }.is_good());
         assert!(!Report { findings: vec![finding(1, 1)], bundles: vec![good()] }.is_good());

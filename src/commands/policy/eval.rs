@@ -1,19 +1,20 @@
 //! `portreeve policy eval`: one request, one decision, and which policies made it.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write, stdin, stdout};
+use std::io::{self, Read as _, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use portreeve_core::policy::cases::without_credentials;
-use portreeve_core::policy::{Decision, Files, Outcome, decide};
+use portreeve_core::policy::{Decision, Files, Findings, Outcome};
 use portreeve_core::request::AccessRequest;
 use serde_json::{Map, Value, json};
 
-use super::folder::{Loaded, load_all, on_large_stack};
 use super::read;
 use super::report::{place, policy_to_json, printable};
+use super::work::{Answer, Asked, Rooted, Task, in_worker, rooted};
 use crate::commands::{Exit, Format};
+use crate::loader::Guard;
 
 /// An input document is a request head and a bounded body; this is far above any.
 const MAX_INPUT_BYTES: u64 = 16 << 20;
@@ -80,28 +81,39 @@ Examples:
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let files = read::files_of(&args.folder)?;
-    let input = args.input.as_deref().map(read_input).transpose()?;
-    on_large_stack(|| {
-        let request = match &input {
-            Some(document) => AccessRequest::from_document(document),
-            None => AccessRequest::described(&args.description.to_json()?),
-        };
-        let request = request.context("the request does not fit the input document's schema")?;
-        let loaded = load_one(&files, &args.folder)?;
-        let Some(bundle) = &loaded.bundle else {
-            bail!("the bundle `{}` does not load\n{}", loaded.root.display(), loaded.findings);
-        };
-        let mut decision = decide(bundle, &request);
-        for error in &mut decision.errors {
-            error.text = without_credentials(&error.text, &request);
+    let asked = match args.input.as_deref() {
+        Some(path) => Asked::Document(read_input(path)?),
+        None => Asked::Described(args.description.to_json()?),
+    };
+    asked.request().context("the request does not fit the input document's schema")?;
+    let Rooted { root, files } = only_bundle(&files, &args.folder)?;
+    let task = Task::Eval { root: root.clone(), asked, format: args.format };
+    match in_worker(&task, &files, Guard::default()) {
+        Ok(Answer::Decided { is_allowed, text }) => {
+            stdout().lock().write_all(text.as_bytes())?;
+            Ok(if is_allowed { Exit::Good } else { Exit::No })
         }
-        print(&mut stdout().lock(), &decision, &loaded, args.format)?;
-        Ok(if decision.outcome == Outcome::Allow { Exit::Good } else { Exit::No })
-    })?
+        Ok(Answer::DoesNotLoad { findings, .. }) => {
+            bail!("the bundle `{}` does not load\n{}", root.display(), printed(&findings))
+        }
+        Ok(Answer::Loads { .. } | Answer::Tested(_)) => bail!("the answer is to another task"),
+        Err(failure) if failure.is_by_policy() => {
+            let finding = Findings(vec![failure.finding("the evaluation")]);
+            writeln!(stderr().lock(), "{}", printed(&finding))?;
+            Ok(Exit::No)
+        }
+        Err(failure) => Err(anyhow!(failure).context("failed to evaluate in a worker")),
+    }
 }
 
-fn load_one(files: &Files, folder: &Path) -> anyhow::Result<Loaded> {
-    let bundles = load_all(files, folder)
+/// Findings are foreign text too, but for the ends of their lines.
+fn printed(findings: &Findings) -> String {
+    let lines: Vec<_> = findings.0.iter().map(|f| printable(&f.to_string()).into_owned()).collect();
+    lines.join("\n")
+}
+
+fn only_bundle(files: &Files, folder: &Path) -> anyhow::Result<Rooted> {
+    let bundles = rooted(files, folder)
         .with_context(|| format!("failed to read the bundles of `{}`", folder.display()))?;
     let names: Vec<String> = bundles.iter().map(|b| format!("`{}`", b.root.display())).collect();
     let mut bundles = bundles.into_iter();
@@ -110,6 +122,26 @@ fn load_one(files: &Files, folder: &Path) -> anyhow::Result<Loaded> {
         _ => {
             bail!("`{}` holds several bundles, name one of {}", folder.display(), names.join(", "))
         }
+    }
+}
+
+/// What the worker says about its decision, without the credentials of the request.
+pub(super) fn answer(
+    decision: &mut Decision,
+    request: &AccessRequest,
+    root: &Path,
+    digest: &str,
+    format: Format,
+) -> Answer {
+    for error in &mut decision.errors {
+        error.text = without_credentials(&error.text, request);
+    }
+    let mut text = Vec::new();
+    // A vector takes every write.
+    let _ = print(&mut text, decision, root, digest, format);
+    Answer::Decided {
+        is_allowed: decision.outcome == Outcome::Allow,
+        text: String::from_utf8_lossy(&text).into_owned(),
     }
 }
 
@@ -170,15 +202,16 @@ impl Description {
 fn print(
     out: &mut impl Write,
     decision: &Decision,
-    loaded: &Loaded,
+    root: &Path,
+    digest: &str,
     format: Format,
 ) -> io::Result<()> {
     if format == Format::Json {
-        serde_json::to_writer_pretty(&mut *out, &to_json(decision, loaded))?;
+        serde_json::to_writer_pretty(&mut *out, &to_json(decision, root, digest))?;
         return writeln!(out);
     }
     writeln!(out, "{} ({})", decision.outcome.as_str(), decision.reason.as_str())?;
-    let path = |file: &str| loaded.root.join(file).display().to_string();
+    let path = |file: &str| root.join(file).display().to_string();
     for policy in &decision.policies {
         let place = place(&path(&policy.file), policy.line);
         writeln!(out, "  by {} at {place}", printable(&policy.id))?;
@@ -191,7 +224,7 @@ fn print(
     Ok(())
 }
 
-fn to_json(decision: &Decision, loaded: &Loaded) -> Value {
+fn to_json(decision: &Decision, root: &Path, digest: &str) -> Value {
     let error = |error: &portreeve_core::policy::EvaluationError| json!({ "policy": error.policy.as_ref().map(policy_to_json), "text": error.text });
     let effects = &decision.effects;
     json!({
@@ -206,7 +239,7 @@ fn to_json(decision: &Decision, loaded: &Loaded) -> Value {
             "response_headers_to_add": effects.response_headers_to_add,
             "request_headers_to_remove": effects.request_headers_to_remove,
         },
-        "bundle": { "root": loaded.root.display().to_string(), "digest": loaded.digest },
+        "bundle": { "root": root.display().to_string(), "digest": digest },
     })
 }
 

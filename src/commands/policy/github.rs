@@ -2,13 +2,15 @@
 
 use portreeve_core::policy::{Finding, Severity};
 
+use super::report::printable;
+
 /// `::error file=…,line=…,col=…,title=…::message`, escaped as the runner reads it.
 pub(super) fn annotation(finding: &Finding) -> String {
     let command = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut properties = vec![format!("file={}", property(&finding.file))];
+    let mut properties = vec![format!("file={}", property(&printable(&finding.file)))];
     if finding.line > 0 {
         properties.push(format!("line={}", finding.line));
     }
@@ -17,7 +19,10 @@ pub(super) fn annotation(finding: &Finding) -> String {
     }
     properties.push("title=portreeve policy check".to_owned());
     let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    let message = data(&format!("{}{hint}", finding.message));
+    let message = format!("{}{hint}", finding.message);
+    // The runner's page shows lines; what else controls or turns round a terminal's text does not pass.
+    let lines: Vec<_> = message.split('\n').map(printable).collect();
+    let message = data(&lines.join("\n"));
     format!("::{command} {}::{message}", properties.join(","))
 }
 
@@ -43,6 +48,14 @@ mod tests {
             "::warning file=a%2Cb%3Ac.rego,line=7,col=3,title=portreeve policy check::\
              100%25 of `%0A::error::x` is wrong%0Ahint: fix it",
         );
+    }
+
+    #[test]
+    fn what_turns_text_round_is_escaped() {
+        let finding =
+            Finding::new(Severity::Error, "a.rego", 0, 0, "`\u{202e}\u{1b}[2J`".to_owned());
+        let expected = "::error file=a.rego,title=portreeve policy check::`\\u{202e}\\u{1b}[2J`";
+        assert_eq!(annotation(&finding), expected);
     }
 
     #[test]

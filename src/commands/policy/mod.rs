@@ -1,16 +1,16 @@
 //! `portreeve policy …`: check, test and evaluate policies from a folder, before git or a sidecar
 //! sees them.
 //!
-//! Policy from a folder is foreign text: it is loaded and run on a thread with a stack of its own,
-//! and whatever it says is printed with its control characters escaped.
+//! Policy from a folder is foreign text: it is loaded and run in a confined process of its own, and
+//! whatever it says is printed with its control characters escaped.
 
 pub(super) mod read;
 pub(super) mod report;
 pub(super) mod test;
 mod check;
 mod eval;
-pub(super) mod folder;
 mod github;
+pub(super) mod work;
 #[cfg(test)]
 mod tests;
 

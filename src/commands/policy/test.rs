@@ -3,12 +3,14 @@
 use std::io::stdout;
 use std::path::{Path, PathBuf};
 
-use portreeve_core::policy::cases::{self, CaseOutcome, CaseResult};
+use anyhow::{Context as _, bail};
+use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
 use portreeve_core::policy::{Files, Findings};
 
-use super::folder::{Loaded, load_all, on_large_stack};
+use super::work::{Answer, Rooted, Task, in_worker, rooted};
 use super::{read, report};
 use crate::commands::{Exit, Format};
+use crate::loader::{Failure, Guard};
 
 /// Run the tests that stand beside the policies
 ///
@@ -41,6 +43,10 @@ pub(in crate::commands) struct Args {
     /// Run only tests whose name contains this text
     #[arg(short, long, value_name = "PATTERN")]
     run: Option<String>,
+    /// Stop after this many seconds for each bundle; a Rego test by itself has 5
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    time_limit: u64,
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
@@ -57,35 +63,64 @@ Examples:
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let files = read::files_of(&args.folder)?;
-    let results = results(&files, &args.folder, args.run.as_deref())?;
+    let guard = Guard { seconds: args.time_limit, ..Guard::default() };
+    let results = results_in_worker(&files, &args.folder, args.run.as_deref(), guard)?;
     Ok(report::print(&mut stdout().lock(), "policy", &results, args.format)?)
 }
 
-/// Runs every test of every bundle of a folder; paths in the results begin with `folder`.
+/// Runs every test of every bundle of a folder, each bundle in a worker.
+pub(crate) fn results_in_worker(
+    files: &Files,
+    folder: &Path,
+    pattern: Option<&str>,
+    guard: Guard,
+) -> anyhow::Result<Vec<CaseResult>> {
+    results(files, folder, pattern, |task, files| in_worker(&task, files, guard))
+}
+
+/// Runs every test of every bundle of a folder as `run` does it; paths in the results begin with
+/// `folder`.
 pub(crate) fn results(
     files: &Files,
     folder: &Path,
     pattern: Option<&str>,
+    run: impl Fn(Task, &Files) -> Result<Answer, Failure>,
 ) -> anyhow::Result<Vec<CaseResult>> {
-    on_large_stack(|| match load_all(files, folder) {
-        Ok(bundles) => bundles.iter().flat_map(|bundle| results_of(bundle, pattern)).collect(),
-        Err(findings) => vec![not_loaded(folder, &findings)],
-    })
-}
-
-fn results_of(loaded: &Loaded, pattern: Option<&str>) -> Vec<CaseResult> {
-    let Some(bundle) = &loaded.bundle else {
-        return vec![not_loaded(&loaded.root, &loaded.findings)];
+    let bundles = match rooted(files, folder) {
+        Ok(bundles) => bundles,
+        Err(findings) => return Ok(vec![not_loaded(folder, &findings)]),
     };
-    let mut results = cases::run(&loaded.files, bundle, pattern);
-    for result in &mut results {
-        let is_file = result.name == result.file;
-        result.file = loaded.root.join(&result.file).display().to_string();
-        if is_file {
-            result.name.clone_from(&result.file);
+    let mut all = Vec::new();
+    for Rooted { root, files } in bundles {
+        match run(Task::Test { pattern: pattern.map(str::to_owned) }, &files) {
+            Ok(Answer::Tested(results)) => {
+                all.extend(results.into_iter().map(|result| rooted_at(&root, result)));
+            }
+            Ok(Answer::DoesNotLoad { findings, .. }) => all.push(not_loaded(&root, &findings)),
+            Ok(Answer::Loads { .. } | Answer::Decided { .. }) => {
+                bail!("the answer is to another task")
+            }
+            Err(failure) if failure.is_by_policy() => all.push(died(&root, &failure)),
+            Err(failure) => return Err(failure).context("failed to test in a worker"),
         }
     }
-    results
+    Ok(all)
+}
+
+fn rooted_at(root: &Path, mut result: CaseResult) -> CaseResult {
+    let is_file = result.name == result.file;
+    result.file = root.join(&result.file).display().to_string();
+    if is_file {
+        result.name.clone_from(&result.file);
+    }
+    result
+}
+
+/// The one test, or file, that ended the process fails for all.
+fn died(root: &Path, failure: &Failure) -> CaseResult {
+    let finding = failure.finding("the test run");
+    let file = root.join(&finding.file).display().to_string();
+    CaseResult::new(&file, finding.line, "run the tests", CaseOutcome::errored(finding.message))
 }
 
 /// Without its bundle no test can pass, so the bundle itself is the one that fails.

@@ -6,6 +6,7 @@ use portreeve_core::policy::Files;
 use portreeve_core::policy::cases::CaseResult;
 
 use super::test::results;
+use super::work::here;
 
 const CEDAR: &str = r#"@id("web")
 permit (
@@ -19,7 +20,8 @@ unless { context.headers.hasTag("x-tenant") };
 "#;
 const REGO: &str = "package authz\n\nallow if input.source.spiffe_id == \"spiffe://td/web\"\n\n\
                     deny contains \"tenant\" if not input.request.headers[\"x-tenant\"]\n";
-const BROKEN: &str = "package authz\n\nallow if sum(input.request.headers.authorization[0]) == 1\n";
+const BROKEN: &str = "package authz\n\n\
+    allow if sum(same(input.request.headers.authorization[0])) == 1\n\nsame(x) := x\n";
 
 fn files(list: &[(&str, &str)]) -> Files {
     let mut files = Files::default();
@@ -30,7 +32,7 @@ fn files(list: &[(&str, &str)]) -> Files {
 }
 
 fn run(list: &[(&str, &str)], pattern: Option<&str>) -> Vec<CaseResult> {
-    results(&files(list), Path::new("p"), pattern).unwrap()
+    results(&files(list), Path::new("p"), pattern, |task, files| Ok(here(task, files))).unwrap()
 }
 
 /// Runs one case of our format against a policy.

@@ -7,6 +7,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Bundle;
 use crate::request::{AccessRequest, Enforcement};
 
@@ -74,7 +76,7 @@ pub enum Reason {
 }
 
 /// A policy or rule, as an author would look for it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyRef {
     /// Cedar: the policy's id. Rego: the rule's path, such as `data.authz.allow`.
     pub id: Arc<str>,

@@ -20,6 +20,19 @@ pub struct Finding {
     pub hint: Option<String>,
     /// The line itself, as it stands in the file.
     pub source: Option<String>,
+    /// The kind of error, in OPA's words; Rego only.
+    pub code: Option<Code>,
+}
+
+/// OPA's names for what it refuses to compile; its test cases expect them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    RegoParseError,
+    RegoCompileError,
+    RegoTypeError,
+    RegoUnsafeVarError,
+    RegoRecursionError,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,12 +56,17 @@ impl Findings {
     pub fn error(&mut self, file: &str, line: u32, column: u32, message: impl Into<String>) {
         self.0.push(Finding::new(Severity::Error, file, line, column, message.into()));
     }
+
+    pub fn warning(&mut self, file: &str, line: u32, column: u32, message: impl Into<String>) {
+        self.0.push(Finding::new(Severity::Warning, file, line, column, message.into()));
+    }
 }
 
 impl Finding {
     #[must_use]
     pub fn new(severity: Severity, file: &str, line: u32, column: u32, message: String) -> Self {
-        Self { severity, file: file.to_owned(), line, column, message, hint: None, source: None }
+        let file = file.to_owned();
+        Self { severity, file, line, column, message, hint: None, source: None, code: None }
     }
 }
 

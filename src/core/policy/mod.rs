@@ -8,6 +8,9 @@
 mod files;
 mod finding;
 mod manifest;
+mod progress;
+mod text;
+mod json;
 mod bundle;
 mod decide;
 mod cedar;
@@ -20,5 +23,6 @@ pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
 pub use files::{Files, FilesError, digest_of};
-pub use finding::{Finding, Findings, Severity};
+pub use finding::{Code, Finding, Findings, Severity};
+pub use progress::watch as watch_progress;
 pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};

@@ -3,7 +3,10 @@
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
-use super::{canonical, headers};
+use super::host::{Host, host};
+use super::refusal::Refusal;
+use super::relaxed::Relaxed;
+use super::{headers, query, target};
 
 /// A request head with one reading only. Hop-by-hop and identity headers are gone, `Host` has moved
 /// into `host`, and the path is byte for byte what the upstream receives.
@@ -12,7 +15,7 @@ pub struct Head {
     pub method: Method,
     pub scheme: Scheme,
     /// Lower case, without the scheme's default port.
-    pub host: Box<str>,
+    pub host: Host,
     /// Canonical path, and the query untouched.
     pub target: PathAndQuery,
     pub headers: HeaderMap,
@@ -33,66 +36,20 @@ pub enum Protocol {
     Http2,
 }
 
-/// Why a head has no canonical form: answered 400 and recorded, never decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
-    #[error("the request target is not a path")]
-    TargetForm,
-    #[error("the path has an empty segment (`//`)")]
-    EmptySegment,
-    #[error("the path has a dot segment")]
-    DotSegment,
-    #[error("the path has an encoded slash or backslash")]
-    EncodedSlash,
-    #[error("the path has a byte that must not stand in a path")]
-    PathByte,
-    #[error("the path has an invalid or doubled percent-encoding")]
-    PercentEncoding,
-    #[error("there is no host, or more than one")]
-    Host,
-    #[error("the host in the target and the Host header differ")]
-    HostMismatch,
-    #[error("a header that may stand once stands twice")]
-    DuplicateHeader,
-    #[error("a header has an invalid name or value")]
-    HeaderByte,
-    #[error("`Connection` names a header that may not be removed")]
-    ConnectionHeader,
-    #[error("the method is not allowed here")]
-    Method,
-    #[error("the requested protocol upgrade is not supported")]
-    Upgrade,
+/// A head in its one form, of which it is open whether its route takes it. Routes are found by it;
+/// policy sees only what [`Draft::settle`] lets through.
+#[derive(Debug)]
+pub struct Draft {
+    head: Head,
+    needed: Relaxed,
 }
 
-impl Refusal {
-    /// The stable reason code that records, metrics and conformance cases use.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::TargetForm => "request.target_form",
-            Self::EmptySegment => "request.empty_segment",
-            Self::DotSegment => "request.dot_segment",
-            Self::EncodedSlash => "request.encoded_slash",
-            Self::PathByte => "request.path_byte",
-            Self::PercentEncoding => "request.percent_encoding",
-            Self::Host => "request.host",
-            Self::HostMismatch => "request.host_mismatch",
-            Self::DuplicateHeader => "request.duplicate_header",
-            Self::HeaderByte => "request.header_byte",
-            Self::ConnectionHeader => "request.connection_header",
-            Self::Method => "request.method",
-            Self::Upgrade => "request.upgrade",
-        }
-    }
-}
-
-impl Head {
-    /// Makes the only form of this head, in the order that invariant 4 asks for: hop-by-hop and
-    /// identity headers first, then the target and the host.
+impl Draft {
+    /// Makes the only form of a head, and notes which relaxations it needs.
     ///
     /// # Errors
-    /// The head can be read in more than one way, or not at all.
-    pub fn canonical(parts: http::request::Parts, scheme: Scheme) -> Result<Self, Refusal> {
+    /// The head can be read in more than one way, or not at all, whatever a route would keep.
+    pub fn read(parts: http::request::Parts, scheme: Scheme) -> Result<Self, Refusal> {
         let http::request::Parts { method, uri, version, mut headers, .. } = parts;
         let protocol =
             if version == http::Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 };
@@ -101,12 +58,49 @@ impl Head {
         if is_folded || matches!(method.as_str(), "CONNECT" | "TRACE" | "TRACK") {
             return Err(Refusal::Method);
         }
+        let stripped = headers::strip(&mut headers, protocol)?;
         // HTTP/1.0 has no upgrades (RFC 9110 §7.8): there the header is one to remove and no more.
-        let upgrade =
-            headers::strip(&mut headers, protocol)?.filter(|_| version != http::Version::HTTP_10);
-        let host = canonical::host(&uri, &mut headers, scheme)?;
-        let target = canonical::target(&method, uri)?;
-        Ok(Self { method, scheme, host, target, headers, protocol, upgrade })
+        let upgrade = stripped.upgrade.filter(|_| version != http::Version::HTTP_10);
+        let host = host(&uri, &mut headers, scheme)?;
+        let (target, path_needs) = target::target(&method, uri)?;
+        let needed = Relaxed {
+            underscore_headers: stripped.has_underscores,
+            forwarded_headers: stripped.has_claims,
+            ..path_needs
+        };
+        Ok(Self { head: Head { method, scheme, host, target, headers, protocol, upgrade }, needed })
+    }
+
+    /// The head to find its route by.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The head as a route with these relaxations takes it.
+    ///
+    /// # Errors
+    /// The head needs another relaxation.
+    #[inline]
+    pub fn settle(mut self, relaxed: Relaxed) -> Result<Head, Refusal> {
+        if let Some(refusal) = relaxed.refusal(self.needed) {
+            return Err(refusal);
+        }
+        if self.needed.forwarded_headers && !relaxed.forwarded_headers {
+            headers::remove_claims(&mut self.head.headers);
+        }
+        Ok(self.head)
+    }
+}
+
+impl Head {
+    /// Makes the only form of this head, in the order that invariant 4 asks for: hop-by-hop and
+    /// identity headers first, then the target and the host. No relaxation applies.
+    ///
+    /// # Errors
+    /// The head can be read in more than one way, or not at all.
+    pub fn canonical(parts: http::request::Parts, scheme: Scheme) -> Result<Self, Refusal> {
+        Draft::read(parts, scheme)?.settle(Relaxed::default())
     }
 
     #[must_use]
@@ -128,7 +122,7 @@ impl Head {
 
     /// The query's pairs in order, percent-decoded as a form is; a key without `=` has an empty value.
     pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
-        canonical::query_pairs(self.query().unwrap_or_default())
+        query::pairs(self.query().unwrap_or_default())
     }
 }
 

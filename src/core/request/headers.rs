@@ -1,67 +1,70 @@
 //! What is removed from a head before anyone looks at it: hop-by-hop headers and everything by which
-//! a caller could claim an identity or a decision.
+//! a caller could claim an identity or a decision; and what may not stand in a head at all.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderName, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue};
 
-use super::head::{Protocol, Refusal};
+use super::head::Protocol;
+use super::names::{KNOWN, Rule, rule_of};
+use super::refusal::Refusal;
 
 /// On every response and every upstream request; a caller's own is removed.
 pub const DECISION_ID_HEADER: HeaderName = HeaderName::from_static("x-portreeve-decision-id");
 
-/// What is removed wherever it comes from. The first [`HOP_BY_HOP`] are hop-by-hop (RFC 9110 §7.6.1),
-/// whether `Connection` lists them or not; `expect` is met by us, after the decision. The others are
-/// identity and forwarding headers that only a sidecar may set (invariant 5). A static, so that no
-/// look-up builds the list first.
-static REMOVED: [HeaderName; 15] = [
-    CONNECTION,
-    UPGRADE,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    EXPECT,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-    DECISION_ID_HEADER,
-    HeaderName::from_static("x-forwarded-client-cert"),
-    HeaderName::from_static("x-spiffe-id"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-];
-const HOP_BY_HOP: usize = 10;
-
-/// Two of these would be read differently by two servers.
-static SINGLETONS: [HeaderName; 4] = [HOST, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH];
-
 /// Whether only we may set a header: framing, hop-by-hop, identity and decision.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
-    REMOVED.contains(name) || [HOST, CONTENT_LENGTH].contains(name)
+    let rule = rule_of(name.as_str()).map(|(rule, _)| rule);
+    matches!(rule, Some(Rule::HopByHop | Rule::Ours)) || [HOST, CONTENT_LENGTH].contains(name)
 }
 
-/// Removes hop-by-hop and identity headers; returns the protocol of an `Upgrade`.
-pub(super) fn strip(
-    headers: &mut HeaderMap,
-    protocol: Protocol,
-) -> Result<Option<Box<str>>, Refusal> {
-    let present = survey(headers)?;
-    if present == 0 {
-        return Ok(None);
+/// What [`strip`] found and left for the route to judge.
+#[derive(Debug, Default)]
+pub(super) struct Stripped {
+    /// The protocol of an `Upgrade`.
+    pub(super) upgrade: Option<Box<str>>,
+    pub(super) has_underscores: bool,
+    pub(super) has_claims: bool,
+}
+
+/// Removes hop-by-hop and identity headers, and joins the pieces of an HTTP/2 cookie.
+pub(super) fn strip(headers: &mut HeaderMap, protocol: Protocol) -> Result<Stripped, Refusal> {
+    let found = survey(headers, protocol)?;
+    let mut stripped = Stripped { has_claims: found.has_claims, ..Stripped::default() };
+    if found.has_underscores {
+        check_underscores(headers)?;
+        stripped.has_underscores = true;
     }
-    check_transfer_encoding(headers)?;
-    let upgrade = upgrade(headers, protocol)?;
-    let named = named_by_connection(headers)?;
-    // `te: trailers` is the one value that says something to the next hop too (gRPC needs it).
-    let wants_trailers = headers.get(TE).is_some_and(|te| te.as_bytes() == b"trailers");
-    for (index, name) in REMOVED.iter().enumerate() {
-        if present & (1 << index) != 0 {
-            headers.remove(name);
+    if found.has_crumbs {
+        join_cookies(headers);
+    }
+    let named = match found.known {
+        0 if !found.has_family => return Ok(stripped),
+        _ if found.has_tokens => named_by_connection(headers)?,
+        // Of most HTTP/1.1 heads nothing but `Connection: keep-alive` is to be removed.
+        _ => Vec::new(),
+    };
+    let mut left = found.known & !CONNECTION_BIT;
+    let mut wants_trailers = false;
+    if left != 0 {
+        check_transfer_encoding(headers)?;
+        stripped.upgrade = upgrade(headers, protocol)?;
+        // `te: trailers` is the one value that says something to the next hop too (gRPC needs it).
+        wants_trailers = headers.get(TE).is_some_and(|te| te.as_bytes() == b"trailers");
+    }
+    if found.known & CONNECTION_BIT != 0 {
+        headers.remove(CONNECTION);
+    }
+    while left != 0 {
+        if let Some((name, _)) = KNOWN.get(left.trailing_zeros() as usize) {
+            headers.remove(*name);
         }
+        left &= left - 1;
+    }
+    if found.has_family {
+        remove_all(headers, Rule::Ours);
     }
     for name in named {
         headers.remove(name);
@@ -69,39 +72,139 @@ pub(super) fn strip(
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    Ok(upgrade)
+    Ok(stripped)
 }
 
-/// One pass over all headers: refuses what has two readings, and says which of [`REMOVED`] are there
-/// as bits, so that an ordinary head costs no look-up at all.
-fn survey(headers: &HeaderMap) -> Result<u32, Refusal> {
-    let mut present = 0;
-    let mut singletons = 0;
+/// Removes what says from whom or for whom a proxy before the caller took the request.
+pub(super) fn remove_claims(headers: &mut HeaderMap) {
+    remove_all(headers, Rule::Claim);
+}
+
+fn remove_all(headers: &mut HeaderMap, rule: Rule) {
+    let fits = |name: &&HeaderName| rule_of(name.as_str()).is_some_and(|(found, _)| found == rule);
+    let gone: Vec<_> = headers.keys().filter(fits).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+/// The bit of `connection`, the first of [`KNOWN`].
+const CONNECTION_BIT: u64 = 1;
+
+/// What one pass over all headers finds, so that an ordinary head costs no look-up in the map.
+#[derive(Default)]
+struct Found {
+    /// The names of [`KNOWN`] that are to be removed, as bits.
+    known: u64,
+    /// `Connection` may name further headers.
+    has_tokens: bool,
+    /// A name that is to be removed with its family.
+    has_family: bool,
+    has_claims: bool,
+    has_underscores: bool,
+    /// More than one cookie header.
+    has_crumbs: bool,
+}
+
+const _: () = assert!(KNOWN.len() <= 64, "the names do not fit the bits");
+
+/// Refuses what has two readings, whatever the route keeps.
+fn survey(headers: &HeaderMap, protocol: Protocol) -> Result<Found, Refusal> {
+    let mut found = Found::default();
+    let mut once: u64 = 0;
     for (name, value) in headers {
-        let bytes = value.as_bytes();
-        // `x_spiffe_id` is `x-spiffe-id` to a CGI-like server. A space at an end, which HTTP/2 can carry,
-        // is there for policy and gone for an HTTP/1.1 upstream.
-        let is_legal = !name.as_str().as_bytes().contains(&b'_')
-            && is_printable(bytes)
-            && bytes.trim_ascii().len() == bytes.len();
-        if !is_legal {
+        let value = value.as_bytes();
+        // A space at an end, which HTTP/2 can carry, is there for policy and gone for an HTTP/1.1
+        // upstream. Tabs are the only control that the type leaves in a value.
+        let has_space =
+            matches!((value.first(), value.last()), (Some(..=b' '), _) | (_, Some(..=b' ')));
+        if has_space || !is_ascii(value) {
             return Err(Refusal::HeaderByte);
         }
-        if let Some(index) = REMOVED.iter().position(|removed| removed == name) {
-            present |= 1 << index;
-        } else if let Some(index) = SINGLETONS.iter().position(|singleton| singleton == name) {
-            if singletons & (1 << index) != 0 {
-                return Err(Refusal::DuplicateHeader);
+        let name = name.as_str();
+        found.has_underscores |= has_underscore(name.as_bytes());
+        let Some((rule, index)) = rule_of(name) else { continue };
+        let bit = index.map_or(0, |index| 1 << index);
+        match rule {
+            Rule::HopByHop | Rule::Ours if bit == 0 => found.has_family = true,
+            Rule::HopByHop | Rule::Ours => {
+                found.known |= bit;
+                let is_plain = matches!(value, b"keep-alive" | b"close");
+                found.has_tokens |= bit == CONNECTION_BIT && !is_plain;
             }
-            singletons |= 1 << index;
+            Rule::Claim => found.has_claims = true,
+            Rule::Once if once & bit != 0 => return Err(Refusal::DuplicateHeader),
+            // HTTP/1.1 has one cookie header or none (RFC 6265 §5.4).
+            Rule::Cookie if once & bit != 0 => match protocol {
+                Protocol::Http1 => return Err(Refusal::DuplicateHeader),
+                Protocol::Http2 => found.has_crumbs = true,
+            },
+            Rule::Once | Rule::Cookie => once |= bit,
         }
     }
-    Ok(present)
+    Ok(found)
 }
 
-/// Tabs and printable ASCII alone. Every byte is looked at: without an early end many go at once.
-fn is_printable(value: &[u8]) -> bool {
-    value.iter().fold(true, |is_legal, b| is_legal & matches!(b, b'\t' | 0x20..=0x7e))
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+const UNDERSCORES: u64 = u64::from_le_bytes([b'_'; 8]);
+
+/// Eight bytes at a time, the last of them once more where they do not come out even.
+#[inline]
+fn has_underscore(name: &[u8]) -> bool {
+    let holds = |word: &[u8; 8]| {
+        let other = u64::from_le_bytes(*word) ^ UNDERSCORES;
+        // A zero byte borrows from above; names are ASCII, so nothing else sets these bits.
+        other.wrapping_sub(ONES) & !other & HIGH
+    };
+    let words = name.as_chunks::<8>().0.iter().fold(0, |seen, word| seen | holds(word));
+    match name.last_chunk::<8>() {
+        Some(last) => words | holds(last) != 0,
+        None => name.contains(&b'_'),
+    }
+}
+
+/// The same for bytes above ASCII; the library's own takes the rest byte by byte.
+#[inline]
+fn is_ascii(value: &[u8]) -> bool {
+    let words = value.as_chunks::<8>().0.iter();
+    let words = words.fold(0, |seen, word| seen | u64::from_le_bytes(*word));
+    match value.last_chunk::<8>() {
+        Some(last) => (words | u64::from_le_bytes(*last)) & HIGH == 0,
+        None => value.iter().fold(0, |seen, b| seen | b) < 0x80,
+    }
+}
+
+/// `x_spiffe_id` is `x-spiffe-id` to a CGI-like server: a name with `_` may not be, with `-` instead,
+/// one that has a rule or that is there too.
+fn check_underscores(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut folded = Vec::with_capacity(headers.keys_len());
+    for name in headers.keys().map(HeaderName::as_str) {
+        let with_dashes = name.replace('_', "-");
+        if with_dashes != name && rule_of(&with_dashes).is_some() {
+            return Err(Refusal::HeaderByte);
+        }
+        folded.push(with_dashes);
+    }
+    folded.sort_unstable();
+    let is_twice = folded.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+    if is_twice { Err(Refusal::HeaderByte) } else { Ok(()) }
+}
+
+/// One header, as an HTTP/1.1 server must get it; policy sees the same.
+fn join_cookies(headers: &mut HeaderMap) {
+    let Entry::Occupied(mut entry) = headers.entry(COOKIE) else { return };
+    let mut whole = Vec::new();
+    // An empty one says nothing, and a space at the end would be left of it.
+    for crumb in entry.iter().filter(|crumb| !crumb.is_empty()) {
+        if !whole.is_empty() {
+            whole.extend_from_slice(b"; ");
+        }
+        whole.extend_from_slice(crumb.as_bytes());
+    }
+    if let Ok(whole) = HeaderValue::try_from(whole) {
+        entry.insert(whole);
+    }
 }
 
 /// `chunked`, once and alone, is the coding that is undone here; another one beside it would reach
@@ -142,12 +245,10 @@ fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Refusal> 
         let value = value.to_str().map_err(|_| Refusal::HeaderByte)?;
         for token in value.split(',').map(str::trim).filter(|token| !token.is_empty()) {
             let name = HeaderName::try_from(token).map_err(|_| Refusal::HeaderByte)?;
-            let is_hop_by_hop = REMOVED.iter().take(HOP_BY_HOP).any(|hop| *hop == name);
-            let is_protected = SINGLETONS.contains(&name) || name == COOKIE;
-            match (is_hop_by_hop, is_protected || REMOVED.contains(&name)) {
-                (true, _) => {}
-                (false, true) => return Err(Refusal::ConnectionHeader),
-                (false, false) => named.push(name),
+            match rule_of(name.as_str()) {
+                Some((Rule::HopByHop, _)) => {}
+                Some(_) => return Err(Refusal::ConnectionHeader),
+                None => named.push(name),
             }
         }
     }
@@ -164,9 +265,13 @@ mod tests {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(HeaderName::from_static(name), value);
         }
-        let upgrade = strip(&mut headers, Protocol::Http1)?;
+        let stripped = strip(&mut headers, Protocol::Http1)?;
+        if stripped.has_underscores {
+            return Err(Refusal::HeaderByte);
+        }
+        remove_claims(&mut headers);
         let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        Ok(format!("{} {:?}", left.join(","), upgrade.as_deref()))
+        Ok(format!("{} {:?}", left.join(","), stripped.upgrade.as_deref()))
     }
 
     #[track_caller]

@@ -20,3 +20,4 @@ mod systemd;
 mod health;
 mod budget;
 mod commands;
+mod hostile;

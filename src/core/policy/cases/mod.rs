@@ -14,7 +14,7 @@ mod mask;
 mod rego_tests;
 mod request_cases;
 mod result;
-mod yaml;
+pub(super) mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
 pub use compliance::{ComplianceCase, compliance_cases};

@@ -121,7 +121,7 @@ fn read_body(line: u32, case: &MarkedMappingNode) -> Result<Case, Wrong> {
     };
     let at = |node: &MarkedScalarNode| {
         let line = yaml::start_line(node.span());
-        move |message| Wrong { line, message }
+        move |message| Wrong::new(line, message)
     };
     let reason = text_of(case, "reason")?;
     let expect = Expectation {

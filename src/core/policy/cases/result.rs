@@ -1,9 +1,11 @@
 //! What became of one case.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::PolicyRef;
 
 /// One test and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// Where the case stands, relative to the bundle or the suite.
     pub file: String,
@@ -15,7 +17,7 @@ pub struct CaseResult {
     pub policies: Vec<PolicyRef>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaseOutcome {
     Passed,
     /// It ran, and the answer is another one.

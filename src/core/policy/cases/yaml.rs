@@ -11,35 +11,45 @@ const MAX_INDENT: usize = 128;
 
 /// What is wrong with a test file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(in crate::policy) struct Wrong {
     /// From 1; 0 when the whole file is meant.
-    pub(super) line: u32,
-    pub(super) message: String,
+    pub(in crate::policy) line: u32,
+    /// From 1; 0 where it is not known.
+    pub(in crate::policy) column: u32,
+    pub(in crate::policy) message: String,
 }
 
 impl Wrong {
-    pub(super) fn new(line: u32, message: impl Into<String>) -> Self {
-        Self { line, message: message.into() }
+    pub(in crate::policy) fn new(line: u32, message: impl Into<String>) -> Self {
+        Self { line, column: 0, message: message.into() }
+    }
+
+    fn at(marker: &Marker, message: impl Into<String>) -> Self {
+        let column = u32::try_from(marker.column()).unwrap_or(u32::MAX);
+        Self { column, ..Self::new(line_of(marker), message) }
     }
 }
 
 /// Parses one document whose top level is a mapping.
-pub(super) fn parse(text: &str) -> Result<Node, Wrong> {
+pub(in crate::policy) fn parse(text: &str) -> Result<Node, Wrong> {
     check_indent(text)?;
     let options = LoaderOptions::default().error_on_duplicate_keys(true).prevent_coercion(true);
     marked_yaml::parse_yaml_with_options(0, text, options).map_err(|error| match error {
         LoadError::TopLevelMustBeMapping(at) | LoadError::TopLevelMustBeSequence(at) => {
-            Wrong::new(line_of(&at), "the file must be a mapping with the key `cases`")
+            Wrong::at(&at, "the top of the file must be a mapping")
         }
-        LoadError::UnexpectedAnchor(at) => Wrong::new(line_of(&at), "anchors are not supported"),
-        LoadError::UnexpectedTag(at) => Wrong::new(line_of(&at), "tags are not supported"),
-        LoadError::MappingKeyMustBeScalar(at) => Wrong::new(line_of(&at), "a key must be a text"),
+        LoadError::UnexpectedAnchor(at) => Wrong::at(&at, "anchors are not supported"),
+        LoadError::UnexpectedTag(at) => Wrong::at(&at, "tags are not supported"),
+        LoadError::MappingKeyMustBeScalar(at) => Wrong::at(&at, "a key must be a text"),
         LoadError::DuplicateKey(keys) => {
-            let line = start_line(keys.key.span());
-            Wrong::new(line, format!("the key `{}` stands twice", keys.key.as_str()))
+            let message = format!("the key `{}` stands twice", keys.key.as_str());
+            match keys.key.span().start() {
+                Some(at) => Wrong::at(at, message),
+                None => Wrong::new(0, message),
+            }
         }
         LoadError::ScanError(at, error) => {
-            Wrong::new(line_of(&at), format!("this is not YAML: {}", error.info()))
+            Wrong::at(&at, format!("this is not YAML: {}", error.info()))
         }
     })
 }
@@ -57,6 +67,16 @@ fn check_indent(text: &str) -> Result<(), Wrong> {
             Err(Wrong::new(line, format!("the line is indented by more than {MAX_INDENT} columns")))
         }
     }
+}
+
+/// How many values a node holds, itself counted.
+pub(in crate::policy) fn count(node: &Node) -> usize {
+    let inner: usize = match node {
+        Node::Scalar(_) => 0,
+        Node::Sequence(items) => items.iter().map(count).sum(),
+        Node::Mapping(entries) => entries.values().map(count).sum(),
+    };
+    inner.saturating_add(1)
 }
 
 /// The line on which a node begins, from 1.
@@ -131,7 +151,7 @@ mod tests {
         check("a: 1\na: 2", Err((2, "`a` stands twice")));
         check("a: &x 1\nb: *x", Err((1, "anchors")));
         check("a: !!str 1", Err((1, "tags")));
-        check("- a", Err((1, "`cases`")));
+        check("- a", Err((1, "must be a mapping")));
         check("a: [1\nb: 2", Err((2, "not YAML")));
         check("? {a: 1}\n: b", Err((1, "a key must be a text")));
     }

@@ -1,5 +1,7 @@
 //! `entities.json`: groups, their members and the data of a bundle's own entity types.
 
+use std::collections::{BTreeSet, HashMap};
+
 use cedar_policy::{Entities, Entity, EntityUid, Schema};
 use serde_json::{Value, json};
 
@@ -14,6 +16,9 @@ use crate::spiffe::SpiffeId;
 /// Checking this many takes about a third of a second.
 const MAX_ENTITIES: usize = 10_000;
 
+/// Parents above parents: the engine descends as deep. People nest groups three or four deep.
+const MAX_DEPTH: usize = 64;
+
 /// What a bundle may not describe: it is made from each request.
 const OF_THE_REQUEST: [&str; 7] =
     ["Anonymous", "Service", "Path", "Route", "Headers", "Query", "Action"];
@@ -26,20 +31,34 @@ pub(super) fn load(
     findings: &mut Findings,
 ) -> Entities {
     let mut entities: Vec<Entity> = Vec::new();
+    let mut offsets = Vec::new();
     for source in sources {
-        for (offset, value) in array(*source, findings) {
-            if entities.len() >= MAX_ENTITIES {
-                let message = format!("the bundle has more than {MAX_ENTITIES} entities");
-                findings.error(source.file, 0, 0, message);
-                return Entities::empty();
-            }
+        let elements = array(*source, findings);
+        if entities.len() + elements.len() > MAX_ENTITIES {
+            let message = format!("the bundle has more than {MAX_ENTITIES} entities");
+            findings.error(source.file, 0, 0, message);
+            return Entities::empty();
+        }
+        for (offset, value) in elements {
             match entity(value, words, schema) {
-                Ok(entity) => entities.push(entity),
+                Ok(entity) => {
+                    offsets.push((*source, offset));
+                    entities.push(entity);
+                }
                 Err(message) => {
                     error_at(findings, source.file, source.text, offset, message);
                 }
             }
         }
+    }
+    if let Some(deep) = nested_too_deep(&entities) {
+        if let Some((source, offset)) = offsets.get(deep) {
+            let message = format!(
+                "the groups above this entity nest deeper than {MAX_DEPTH}, or stand in a circle"
+            );
+            error_at(findings, source.file, source.text, *offset, message);
+        }
+        return Entities::empty();
     }
     match Entities::from_entities(entities, Some(schema)) {
         Ok(entities) => entities,
@@ -49,6 +68,23 @@ pub(super) fn load(
             Entities::empty()
         }
     }
+}
+
+/// The first entity that stands above more levels of others than may be. It goes up level by level:
+/// what is still there after the last is too deep, or its own ancestor.
+fn nested_too_deep(entities: &[Entity]) -> Option<usize> {
+    let places: HashMap<EntityUid, usize> =
+        entities.iter().enumerate().map(|(place, entity)| (entity.uid(), place)).collect();
+    let above = |entity: &Entity| -> Vec<usize> {
+        let (_, _, parents) = entity.clone().into_inner();
+        parents.iter().filter_map(|parent| places.get(parent).copied()).collect()
+    };
+    let above: Vec<Vec<usize>> = entities.iter().map(above).collect();
+    let mut level: BTreeSet<usize> = (0..entities.len()).collect();
+    for _ in 0..=MAX_DEPTH {
+        level = level.iter().filter_map(|place| above.get(*place)).flatten().copied().collect();
+    }
+    level.first().copied()
 }
 
 fn entity(mut value: Value, words: &Words, schema: &Schema) -> Result<Entity, String> {

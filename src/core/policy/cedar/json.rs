@@ -4,9 +4,15 @@ use serde_json::Value;
 
 use super::Findings;
 use super::source::Source;
+use crate::policy::{json, progress};
 
 /// The elements of a file's array with their offsets; what is none is a finding.
 pub(super) fn array(source: Source<'_>, findings: &mut Findings) -> Vec<(usize, Value)> {
+    progress::at_file(source.file);
+    let mut values = json::MAX_VALUES;
+    if !json::check(source.file, source.text, &mut values, findings) {
+        return Vec::new();
+    }
     match serde_json::from_str(source.text) {
         Ok(Value::Array(values)) => starts(source.text).into_iter().zip(values).collect(),
         Ok(_) => {
@@ -14,10 +20,7 @@ pub(super) fn array(source: Source<'_>, findings: &mut Findings) -> Vec<(usize, 
             Vec::new()
         }
         Err(error) => {
-            let at = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let text = error.to_string();
-            let message = text.split(" at line ").next().unwrap_or_default();
-            findings.error(source.file, at(error.line()), at(error.column()), message);
+            findings.error(source.file, 0, 0, error.to_string());
             Vec::new()
         }
     }

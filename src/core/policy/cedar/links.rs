@@ -43,12 +43,13 @@ pub(super) fn load(
 ) -> Vec<Linked> {
     let mut all = Vec::new();
     for source in sources {
-        for (offset, value) in array(*source, findings) {
-            if all.len() >= MAX_LINKS {
-                let message = format!("the bundle has more than {MAX_LINKS} template links");
-                findings.error(source.file, 0, 0, message);
-                return all;
-            }
+        let elements = array(*source, findings);
+        if all.len() + elements.len() > MAX_LINKS {
+            let message = format!("the bundle has more than {MAX_LINKS} template links");
+            findings.error(source.file, 0, 0, message);
+            return all;
+        }
+        for (offset, value) in elements {
             let statement = Statement { start: offset, end: offset };
             let linked = read(value, words).and_then(|linked| {
                 if !claim(linked.id.as_ref(), *source, &statement, places, findings) {

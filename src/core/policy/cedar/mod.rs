@@ -10,6 +10,7 @@ mod source;
 mod scan;
 mod place;
 mod parse;
+mod expansion;
 mod schema;
 mod validate;
 mod literals;
@@ -33,7 +34,7 @@ use cedar_policy::{
 };
 
 use super::decide::Verdict;
-use super::{EvaluationError, Files, Findings, Outcome, Reason};
+use super::{EvaluationError, Files, Findings, Outcome, Reason, progress};
 use crate::request::AccessRequest;
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
 pub(super) use facts::ConnectionValues;
@@ -79,6 +80,7 @@ impl Policies {
         let mut set = PolicySet::new();
         let mut deep = BTreeSet::new();
         for file in &parsed {
+            progress::at_file(file.source.file);
             validate::file(&validator, file, &mut deep, findings);
             if let Err(error) = set.merge(&file.set, false) {
                 findings.error(file.source.file, 0, 0, place::sentence(&error));

@@ -9,7 +9,7 @@ use super::Findings;
 use super::place::{error_at, line_and_column, report};
 use super::scan::{Statement, statements};
 use super::source::Source;
-use crate::policy::{PolicyRef, Severity};
+use crate::policy::{PolicyRef, Severity, progress};
 
 /// Parsing and validating this many takes about two seconds.
 const MAX_POLICIES: usize = 10_000;
@@ -35,6 +35,7 @@ pub(super) fn parse<'a>(
     let mut places = Places::new();
     let mut parsed = Vec::new();
     for source in sources {
+        progress::at_file(source.file);
         let statements = match statements(source.text) {
             Ok(statements) => statements,
             Err(excess) => {

@@ -7,7 +7,7 @@ const MAX_NESTING: usize = 64;
 /// `&&` and `||` of one statement: each is a level of its syntax tree, and evaluating 200 of them can
 /// meet Cedar's own limit.
 const MAX_LOGICAL: usize = 100;
-/// `+`, `-`, `*` and `.` between two of those.
+/// `+`, `-`, `*`, `.` and `[` behind an operand, between two of those.
 const MAX_CHAIN: usize = 50;
 /// One policy of people is below 2 KiB.
 const MAX_STATEMENT_BYTES: usize = 64 << 10;
@@ -59,6 +59,8 @@ struct Scan {
     ifs: usize,
     logical: usize,
     chain: usize,
+    /// The last token ends an operand: a bracket behind it takes something out of that.
+    after_operand: bool,
 }
 
 impl Scan {
@@ -75,12 +77,17 @@ impl Scan {
             "if" => self.ifs += 1,
             "&&" | "||" => (self.logical, self.chain) = (self.logical + 1, 0),
             "." | "+" | "-" | "*" => self.chain += 1,
-            ";" => {
-                let found = std::mem::take(&mut self.found);
-                *self = Self { found, ..Self::default() };
-                self.found.push(Statement { start, end: offset + 1 });
-            }
             _ => {}
+        }
+        if token == "[" && self.after_operand {
+            self.chain += 1;
+        }
+        self.after_operand =
+            token.starts_with(|c| is_word(c) || matches!(c, ')' | ']' | '}' | '"'));
+        if token == ";" {
+            let found = std::mem::take(&mut self.found);
+            *self = Self { found, ..Self::default() };
+            self.found.push(Statement { start, end: offset + 1 });
         }
         if self.brackets + self.ifs > MAX_NESTING {
             return excess(format!("brackets and `if`s nest deeper than {MAX_NESTING}"));
@@ -91,7 +98,7 @@ impl Scan {
         }
         if self.chain > MAX_CHAIN {
             return excess(format!(
-                "one expression has more than {MAX_CHAIN} of `+`, `-`, `*`, `.`"
+                "one expression has more than {MAX_CHAIN} of `+`, `-`, `*`, `.`, `[`"
             ));
         }
         if offset - start > MAX_STATEMENT_BYTES {
@@ -160,6 +167,7 @@ mod tests {
             ("if true then true else ", MAX_NESTING - 1),
             ("1 + ", MAX_CHAIN),
             ("x.f(y == z).", MAX_CHAIN / 2),
+            ("[1][\"a\"] == ", MAX_CHAIN),
             ("true && ", MAX_LOGICAL),
             ("context.path == \"/\" || ", MAX_LOGICAL),
         ] {

@@ -6,11 +6,12 @@ use cedar_policy::{Schema, SchemaFragment};
 use serde_json::Value;
 
 use super::Findings;
+use super::expansion;
 use super::place::{error_at, report};
 use super::scan::statements;
 use super::source::Source;
 use super::words::SCHEMA;
-use crate::policy::Severity;
+use crate::policy::{Severity, progress};
 
 /// The schema to validate against; a bundle may add entity types, and nothing that describes a request.
 pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Schema> {
@@ -25,12 +26,13 @@ pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Sc
     let mut fragments = vec![ours];
     let mut is_good = true;
     for source in sources {
+        progress::at_file(source.file);
         match fragment(*source, &taken, findings) {
             Some(fragment) => fragments.push(fragment),
             None => is_good = false,
         }
     }
-    if !is_good {
+    if !is_good || !can_be_written_out(&fragments, sources, findings) {
         return None;
     }
     match Schema::from_schema_fragments(fragments) {
@@ -53,6 +55,24 @@ pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Sc
             None
         }
     }
+}
+
+/// Whether the types stay small enough; if not, that is a finding where the type is declared.
+fn can_be_written_out(
+    fragments: &[SchemaFragment],
+    sources: &[Source<'_>],
+    findings: &mut Findings,
+) -> bool {
+    let json = fragments.iter().filter_map(|fragment| fragment.clone().to_json_value().ok());
+    let Some((name, message)) = expansion::excess(&json.collect::<Vec<_>>()) else { return true };
+    let declared = [format!("type {name} "), format!("entity {name} "), name];
+    let place = |text: &str| declared.iter().find_map(|words| text.find(words.as_str()));
+    let found = sources.iter().find_map(|source| Some((source, place(source.text)?)));
+    match found {
+        Some((source, at)) => error_at(findings, source.file, source.text, at, message),
+        None => findings.error("", 0, 0, message),
+    }
+    false
 }
 
 fn fragment(

@@ -1,7 +1,7 @@
 //! The files of a bundle that Cedar reads, as text within limits.
 
 use super::Findings;
-use crate::policy::Files;
+use crate::policy::{Files, text};
 
 /// Ten thousand policies of people's size are about 2 MiB.
 const MAX_POLICY_FILE_BYTES: usize = 4 << 20;
@@ -42,13 +42,15 @@ fn texts<'a>(
 ) -> Vec<Source<'a>> {
     let mut sources = Vec::new();
     for (file, content) in files.iter().filter(|(file, _)| is_wanted(file)) {
-        match std::str::from_utf8(content) {
-            _ if content.len() > max_bytes => {
-                findings.error(file, 0, 0, format!("the file is larger than {max_bytes} bytes"));
-            }
-            Err(_) => findings.error(file, 0, 0, "the file is not UTF-8"),
-            Ok(text) => sources.push(Source { file, text }),
+        if content.len() > max_bytes {
+            findings.error(file, 0, 0, format!("the file is larger than {max_bytes} bytes"));
+            continue;
         }
+        let text = match file.rsplit('.').next() {
+            Some("json") => text::text(file, content, findings),
+            _ => text::policy_text(file, content, findings),
+        };
+        sources.extend(text.map(|text| Source { file, text }));
     }
     sources
 }

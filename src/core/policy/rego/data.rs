@@ -4,7 +4,8 @@
 
 use regorus::Value;
 
-use super::super::{Files, Findings};
+use super::super::cases::yaml::{self, Wrong};
+use super::super::{Files, Findings, json, progress, text};
 use super::paths::RulePath;
 use super::rules::Rules;
 
@@ -19,15 +20,21 @@ struct Source<'a> {
 
 /// All data of the bundle as one object; `None` where there were errors.
 pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Option<Value> {
-    let before = findings.0.len();
+    let had_errors = findings.has_errors();
     let mut sources: Vec<Source<'_>> = Vec::new();
     let mut merged = Value::new_object();
+    let mut values = json::MAX_VALUES;
     for (file, content) in files.iter() {
         let (directory, name) = file.rsplit_once('/').unwrap_or(("", file));
+        if !is_data(name) {
+            continue;
+        }
+        progress::at_file(file);
+        let Some(text) = text::text(file, content, findings) else { continue };
         let parsed = match name {
-            "data.json" => parse_json(content),
-            "data.yaml" | "data.yml" => parse_yaml(content),
-            _ => continue,
+            "data.json" if json::check(file, text, &mut values, findings) => parse_json(text),
+            "data.json" => continue,
+            _ => parse_yaml(text, &mut values),
         };
         match parsed {
             Ok(value) => {
@@ -38,55 +45,51 @@ pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Opt
                 }
                 sources.push(Source { file, root });
             }
-            Err((line, message)) => findings.error(file, line, 0, message),
+            Err(Wrong { line, column, message }) => findings.error(file, line, column, message),
         }
     }
     check_rules(&sources, &merged, rules, findings);
-    (findings.0.len() == before).then_some(merged)
+    (had_errors || !findings.has_errors()).then_some(merged)
 }
 
-/// A message and the line that it is about, 0 where the whole file is meant.
-type ParseError = (u32, String);
-
-fn parse_json(content: &[u8]) -> Result<Value, ParseError> {
-    let text = text_of(content)?;
-    // serde_json knows the place of an error, and regorus reads numbers its own way.
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        let line = u32::try_from(error.line()).unwrap_or_default();
-        return Err((line, format!("the data is no JSON: {error}")));
-    }
-    let value = Value::from_json_str(text).map_err(|error| (0, format!("bad data: {error}")))?;
-    check_shape(value)
+fn is_data(name: &str) -> bool {
+    matches!(name, "data.json" | "data.yaml" | "data.yml")
 }
 
-fn parse_yaml(content: &[u8]) -> Result<Value, ParseError> {
-    let text = text_of(content)?;
-    let value =
-        Value::from_yaml_str(text).map_err(|error| (0, format!("the data is no YAML: {error}")))?;
-    check_shape(value)
+fn parse_json(text: &str) -> Result<Value, Wrong> {
+    // regorus reads numbers its own way.
+    let value = Value::from_json_str(text);
+    check_shape(value.map_err(|error| Wrong::new(0, format!("bad data: {error}")))?)
 }
 
-fn text_of(content: &[u8]) -> Result<&str, ParseError> {
-    std::str::from_utf8(content).map_err(|_| (0, "the file is not UTF-8".to_owned()))
+/// The pass before finds what is dangerous or ambiguous, and where.
+fn parse_yaml(text: &str, values: &mut usize) -> Result<Value, Wrong> {
+    let seen = yaml::parse(text)?;
+    *values = values
+        .checked_sub(yaml::count(&seen))
+        .ok_or_else(|| Wrong::new(0, format!("there are more than {} values", json::MAX_VALUES)))?;
+    drop(seen);
+    let value = Value::from_yaml_str(text);
+    check_shape(value.map_err(|error| Wrong::new(0, format!("the data is no YAML: {error}")))?)
 }
 
-fn check_shape(value: Value) -> Result<Value, ParseError> {
+fn check_shape(value: Value) -> Result<Value, Wrong> {
     if value.as_object().is_err() {
-        return Err((0, "the data is not an object".to_owned()));
+        return Err(Wrong { line: 1, column: 1, message: "the data is not an object".to_owned() });
     }
-    check_keys(&value, 0)?;
+    check_keys(&value, 0).map_err(|message| Wrong::new(0, message))?;
     Ok(value)
 }
 
 /// YAML knows keys that are no strings; `data` has string keys only.
-fn check_keys(value: &Value, depth: usize) -> Result<(), ParseError> {
+fn check_keys(value: &Value, depth: usize) -> Result<(), String> {
     if depth > MAX_DEPTH {
-        return Err((0, format!("the data is nested deeper than {MAX_DEPTH} levels")));
+        return Err(format!("the data is nested deeper than {MAX_DEPTH} levels"));
     }
     if let Value::Object(object) = value {
         for (key, value) in object.iter() {
             if key.as_string().is_err() {
-                return Err((0, format!("the key `{key}` is not a string: write it in quotes")));
+                return Err(format!("the key `{key}` is not a string: write it in quotes"));
             }
             check_keys(value, depth + 1)?;
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
-use super::super::{Files, Findings};
+use super::super::manifest::Roots;
+use super::super::{Files, Findings, progress, text};
 use super::rewrite::Sources;
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
@@ -18,14 +19,22 @@ const TIMER_INTERVAL: u32 = 16;
 const PARSER_MAX_COLUMNS: u32 = 16 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
-/// What the parser says where a body stands as Rego had it before 1.0.
-const V0_MESSAGE: &str = "`if` keyword is required before rule body";
+/// Loading this many takes about a second.
+const MAX_RULES: usize = 20_000;
+
+/// What the parser says where a rule is written as Rego had it before 1.0; it stops there.
+const V0_MESSAGES: [&str; 2] = [
+    "`if` keyword is required before rule body",
+    "`contains` keyword is required for partial set rules",
+];
 
 /// A bundle's modules and data in an engine that can be cloned and asked.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) engine: Engine,
     pub(super) rules: Rules,
+    /// Where the text that was parsed differs from the files.
+    pub(super) sources: Sources,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +51,13 @@ pub(super) fn load(
     time_limit: Duration,
     findings: &mut Findings,
 ) -> Option<Loaded> {
-    let before = findings.0.len();
+    let mut own = Findings::default();
     let mut sources = Sources::default();
-    let loaded = load_as_parsed(files, modules, time_limit, &mut sources, findings);
-    sources.lead_back(findings.0.iter_mut().skip(before));
-    loaded
+    let loaded = load_as_parsed(files, modules, time_limit, &mut sources, &mut own);
+    sources.lead_back(own.0.iter_mut());
+    findings.0.append(&mut own.0);
+    let (engine, rules) = loaded?;
+    Some(Loaded { engine, rules, sources })
 }
 
 fn load_as_parsed(
@@ -55,19 +66,26 @@ fn load_as_parsed(
     time_limit: Duration,
     sources: &mut Sources,
     findings: &mut Findings,
-) -> Option<Loaded> {
-    let before = findings.0.len();
+) -> Option<(Engine, Rules)> {
     let mut engine = new_engine(time_limit);
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
         add_module(&mut engine, file, content, sources, findings);
+        let rules: usize = engine.get_modules().iter().map(|module| module.policy.len()).sum();
+        if rules > MAX_RULES {
+            findings.error(file, 0, 0, format!("the bundle has more than {MAX_RULES} rules"));
+            break;
+        }
     }
-    if findings.0.len() > before {
+    if findings.has_errors() {
         return None;
     }
     let rules = Rules::of(engine.get_modules());
     check::check(&rules, findings);
     let data = data::load(files, &rules, findings);
-    if findings.0.len() > before {
+    if let Some(data) = &data {
+        check::check_roots(&rules, data, &Roots::of(files), findings);
+    }
+    if findings.has_errors() {
         return None;
     }
     if let Err(error) = engine.add_data(data?) {
@@ -75,7 +93,7 @@ fn load_as_parsed(
         return None;
     }
     prepare(&mut engine, findings)?;
-    Some(Loaded { engine, rules })
+    Some((engine, rules))
 }
 
 fn is_module(file: &str, modules: Modules) -> bool {
@@ -121,9 +139,8 @@ fn add_module(
     sources: &mut Sources,
     findings: &mut Findings,
 ) {
-    let Ok(text) = std::str::from_utf8(content) else {
-        return findings.error(file, 0, 0, "the file is not UTF-8");
-    };
+    let Some(text) = text::policy_text(file, content, findings) else { return };
+    progress::at_file(file);
     if !scan::scan(file, text, findings) {
         return;
     }
@@ -134,7 +151,7 @@ fn add_module(
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let mut found = message::finding(&error.to_string(), file);
-            if found.message.contains(V0_MESSAGE) {
+            if V0_MESSAGES.iter().any(|message| found.message.contains(message)) {
                 found.message = "this is Rego v0 syntax: rules need `if` and `contains`".to_owned();
                 found.hint = Some("rewrite the file with `opa fmt --write --rego-v1`".to_owned());
             }

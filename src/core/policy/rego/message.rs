@@ -1,6 +1,6 @@
 //! regorus' error texts, taken apart: it says where in lines of their own, drawn as compilers do.
 
-use super::super::{Finding, Severity};
+use super::super::{Code, Finding, Severity};
 
 /// A place and what is wrong there.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) fn parse(error: &str) -> Message {
             texts.push(line);
         }
     }
+    texts.retain(|text| !text.starts_with("definition")); // the caption of a second place
     message.text = texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join("; ");
     message.text = message.text.trim_end_matches(['.', ':']).to_owned();
     message
@@ -44,7 +45,20 @@ pub(super) fn parse(error: &str) -> Message {
 pub(super) fn finding(error: &str, file: &str) -> Finding {
     let Message { file: named, line, column, text, source } = parse(error);
     let file = if named.is_empty() { file } else { &named };
-    Finding { source, ..Finding::new(Severity::Error, file, line, column, text) }
+    let code = Some(code_of(&text));
+    Finding { source, code, ..Finding::new(Severity::Error, file, line, column, text) }
+}
+
+/// OPA's kind for what regorus says.
+fn code_of(text: &str) -> Code {
+    let is_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if text.contains("is unsafe") {
+        Code::RegoUnsafeVarError
+    } else if is_any(&["before definition", "redefinition", "redefined", "shadow", "conflicts"]) {
+        Code::RegoCompileError
+    } else {
+        Code::RegoParseError
+    }
 }
 
 fn place(text: &str) -> Option<(&str, u32, u32)> {

@@ -12,6 +12,7 @@ mod rules;
 mod names;
 mod walk;
 mod check;
+mod types;
 mod data;
 mod builtins;
 mod load;
@@ -56,7 +57,13 @@ impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { mut engine, rules } = loaded;
+        let Loaded { mut engine, rules, sources } = loaded;
+        let before = findings.0.len();
+        types::check(&rules, findings);
+        sources.lead_back(findings.0.iter_mut().skip(before));
+        if findings.has_errors() {
+            return None;
+        }
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use regorus::unstable::Module;
+use regorus::unstable::{BUILTINS, Module};
 
+use super::builtins;
 use super::paths::{RulePath, Static, static_part};
-use super::rules::{Rules, package_of};
+use super::rules::{Kind, Rules, package_of};
 
 /// The names of one module.
 pub(super) struct Names<'a> {
@@ -40,8 +41,46 @@ impl<'a> Names<'a> {
             return (root == "data").then(|| RulePath(path.to_vec()).join(&name.rest));
         }
         let path = self.package.push(&name.root);
-        let is_rule = self.rules.read_by(&path).any(|rule| rule.starts_with(&path));
-        is_rule.then(|| path.join(&name.rest))
+        self.rules.has_below(&path).then(|| path.join(&name.rest))
+    }
+
+    /// The path below `input` that a name stands for.
+    pub(super) fn input_path(&self, name: &str) -> Option<&[String]> {
+        if name == "input" {
+            return Some(&[]);
+        }
+        let (root, path) = self.imports.get(name)?.split_first()?;
+        (root == "input").then_some(path)
+    }
+
+    /// Whether a name may be called: a function of the bundle or a builtin, be it a refused one.
+    pub(super) fn is_callable(&self, name: &Static) -> bool {
+        let builtin = dotted(name);
+        self.function(name).is_some()
+            || builtin_arity(&builtin).is_some()
+            || builtins::reason_refused(&builtin).is_some()
+            || builtin == "print"
+    }
+
+    /// Whether a name was imported.
+    pub(super) fn is_import(&self, name: &str) -> bool {
+        self.imports.contains_key(name)
+    }
+
+    /// Whether a name that no query declares means `input`, `data`, an import or a rule.
+    pub(super) fn is_global(&self, name: &str) -> bool {
+        name == "input" || name == "data" || self.imports.contains_key(name) || {
+            self.rules.has_below(&self.package.push(name))
+        }
+    }
+
+    /// How many arguments a function of the bundle or a builtin takes.
+    pub(super) fn arity(&self, name: &Static) -> Option<usize> {
+        let Some(function) = self.function(name) else { return builtin_arity(&dotted(name)) };
+        self.rules.at(&function).iter().find_map(|definition| match definition.kind {
+            Kind::Function { arity } => Some(arity),
+            Kind::Complete | Kind::Set | Kind::Object | Kind::Default => None,
+        })
     }
 
     /// The function of the bundle that a call means; a builtin otherwise.
@@ -49,6 +88,14 @@ impl<'a> Names<'a> {
         let path = self.data_path(name)?;
         self.rules.at(&path).first().is_some_and(|d| d.is_function()).then_some(path)
     }
+}
+
+/// How many arguments a builtin of ours or of regorus takes.
+pub(super) fn builtin_arity(name: &str) -> Option<usize> {
+    builtins::arity(name).or_else(|| {
+        let (_, arity) = BUILTINS.get(name).filter(|_| !name.starts_with("__"))?;
+        Some(usize::from(*arity))
+    })
 }
 
 /// A builtin's name as it is written: `time.now_ns`.

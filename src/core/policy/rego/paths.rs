@@ -13,6 +13,8 @@ pub(super) struct Static {
     pub(super) root: String,
     pub(super) rest: Vec<String>,
     pub(super) is_whole: bool,
+    /// What follows the static part; a part that is computed is `None`.
+    pub(super) tail: Vec<Option<String>>,
 }
 
 impl RulePath {
@@ -52,18 +54,12 @@ pub(super) fn static_part(expr: &Expr) -> Option<Static> {
     let mut expr = expr;
     loop {
         if let Expr::Var { span, .. } = expr {
-            let mut rest = Vec::with_capacity(parts.len());
-            let mut is_whole = true;
-            for part in parts.into_iter().rev() {
-                match part {
-                    Some(part) => rest.push(part),
-                    None => {
-                        is_whole = false;
-                        break;
-                    }
-                }
-            }
-            return Some(Static { root: span.text().to_owned(), rest, is_whole });
+            parts.reverse();
+            let known = parts.iter().position(Option::is_none).unwrap_or(parts.len());
+            let tail = parts.split_off(known);
+            let rest = parts.into_iter().flatten().collect();
+            let is_whole = tail.is_empty();
+            return Some(Static { root: span.text().to_owned(), rest, is_whole, tail });
         } else if let Expr::RefDot { refr, field, .. } = expr {
             parts.push(Some(field.0.text().to_owned()));
             expr = refr;

@@ -55,6 +55,18 @@ impl Rules {
         rules
     }
 
+    /// The rules strictly below `path`.
+    pub(super) fn below<'a>(&'a self, path: &'a RulePath) -> impl Iterator<Item = &'a RulePath> {
+        let from = self.by_path.range(path.clone()..).map(|(rule, _)| rule);
+        from.skip_while(move |rule| *rule == path).take_while(move |rule| rule.starts_with(path))
+    }
+
+    /// Whether a rule stands at `path` or below it.
+    pub(super) fn has_below(&self, path: &RulePath) -> bool {
+        let mut from = self.by_path.range(path.clone()..);
+        from.next().is_some_and(|(rule, _)| rule.starts_with(path))
+    }
+
     pub(super) fn at(&self, path: &RulePath) -> &[Definition] {
         self.by_path.get(path).map_or(&[], Vec::as_slice)
     }
@@ -68,10 +80,18 @@ impl Rules {
     }
 
     /// The rules that a reference to `path` may read: the rule itself, rules below it, and a rule
-    /// above it whose value it looks into.
-    pub(super) fn read_by(&self, path: &RulePath) -> impl Iterator<Item = &RulePath> {
+    /// above it whose value it looks into. What follows `path` narrows the rules below it.
+    pub(super) fn read_by(
+        &self,
+        path: &RulePath,
+        tail: &[Option<String>],
+    ) -> impl Iterator<Item = &RulePath> {
         let below = self.by_path.range(path.clone()..).map(|(rule, _)| rule);
         let below = below.take_while(|rule| rule.starts_with(path));
+        let below = below.filter(|rule| {
+            let rest = rule.0.iter().skip(path.0.len());
+            rest.zip(tail).all(|(part, wanted)| wanted.as_ref().is_none_or(|w| w == part))
+        });
         let above = (1..path.0.len()).filter_map(|length| {
             let prefix = RulePath(path.0.get(..length)?.to_vec());
             self.by_path.get_key_value(&prefix).map(|(rule, _)| rule)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regorus::Value;
 
-use super::super::{Files, Findings, Severity};
+use super::super::{Files, Findings, Severity, progress};
 use super::load::{self, Loaded, Modules};
 use super::paths::RulePath;
 use super::rules::{Definition, package_of};
@@ -70,6 +70,7 @@ fn result(
     first: &Definition,
     is_todo: bool,
 ) -> RegoTestResult {
+    progress::at_line(&first.file, first.line);
     let outcome = if is_todo { RegoTestOutcome::Skipped } else { run(loaded, path) };
     let name = path.0.get(package.0.len()..).unwrap_or_default().join(".");
     RegoTestResult {

@@ -17,7 +17,9 @@ const RULE_DEPTH: usize = 2;
 #[derive(Default)]
 pub(super) struct Uses {
     /// References that are no local variables.
-    pub(super) references: Vec<Static>,
+    pub(super) references: Vec<Reference>,
+    /// What `with` replaces.
+    pub(super) targets: Vec<Reference>,
     pub(super) calls: Vec<Call>,
     /// The deepest nesting: how much stack evaluating it takes. Every loop of a query counts, as the
     /// statements behind it are evaluated inside it.
@@ -26,6 +28,13 @@ pub(super) struct Uses {
     loops: usize,
     /// Names declared in the queries around the current expression, the innermost last.
     locals: Vec<BTreeSet<String>>,
+}
+
+pub(super) struct Reference {
+    pub(super) name: Static,
+    pub(super) span: Span,
+    /// Behind `with … as`, where a function may stand by its name.
+    pub(super) is_replacement: bool,
 }
 
 pub(super) struct Call {
@@ -53,6 +62,12 @@ pub(super) fn uses(rule: &Rule) -> Uses {
 }
 
 impl Uses {
+    /// The names at the start of references, calls and targets of `with`.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let references = self.references.iter().chain(&self.targets).map(|used| &used.name);
+        references.chain(self.calls.iter().map(|call| &call.name)).map(|name| name.root.clone())
+    }
+
     fn rule(&mut self, head: &RuleHead, bodies: &[RuleBody]) -> usize {
         let (refr, values): (_, Vec<Option<&Ref<Expr>>>) = match head {
             RuleHead::Compr { refr, assign, .. } | RuleHead::Func { refr, assign, .. } => {
@@ -119,6 +134,11 @@ impl Uses {
             }
         };
         for modifier in &statement.with_mods {
+            if let Some(name) = static_part(&modifier.refr) {
+                let span = start_of(&modifier.refr).clone();
+                self.targets.push(Reference { name, span, is_replacement: false });
+            }
+            let first = self.references.len();
             if let Some(name) = static_part(&modifier.r#as)
                 && !self.is_local(&name.root)
             {
@@ -126,6 +146,8 @@ impl Uses {
                 self.calls.push(Call { name, arguments: vec![], span, is_replacement: true });
             }
             depth = depth.max(self.expr(&modifier.r#as));
+            let new = self.references.iter_mut().skip(first);
+            new.for_each(|reference| reference.is_replacement = true);
         }
         depth
     }
@@ -145,7 +167,8 @@ impl Uses {
                 if let Some(name) = static_part(expr)
                     && !self.is_local(&name.root)
                 {
-                    self.references.push(name);
+                    let span = start_of(expr).clone();
+                    self.references.push(Reference { name, span, is_replacement: false });
                 }
                 self.indices(expr)
             }
@@ -210,7 +233,7 @@ impl Uses {
 }
 
 /// The span of a reference is that of its last part; people look for its first.
-fn start_of(expr: &Expr) -> &Span {
+pub(super) fn start_of(expr: &Expr) -> &Span {
     let mut expr = expr;
     while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = expr {
         expr = refr;
@@ -223,7 +246,7 @@ fn value_of(assign: &RuleAssign) -> &Ref<Expr> {
 }
 
 /// The names that a query declares itself: `some`, `some … in` and `:=`.
-fn declared(query: &Query) -> BTreeSet<String> {
+pub(super) fn declared(query: &Query) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for statement in &query.stmts {
         match &statement.literal {
@@ -244,7 +267,7 @@ fn declared(query: &Query) -> BTreeSet<String> {
     names
 }
 
-fn names_in_pattern(pattern: &Expr, names: &mut BTreeSet<String>) {
+pub(super) fn names_in_pattern(pattern: &Expr, names: &mut BTreeSet<String>) {
     if let Expr::Var { span, .. } = pattern {
         names.insert(span.text().to_owned());
     } else if let Expr::Array { items, .. } = pattern {

@@ -103,7 +103,7 @@ fn secrets_of_a_request_are_in_no_line() {
 fn the_longest_line_fits_into_an_entry_of_the_tree() {
     let long = "\u{202e}x".repeat(20_000);
     let long: Arc<str> = long.into();
-    let query: Vec<_> = (0..500).map(|n| format!("{n}{}=1", "k".repeat(100))).collect();
+    let query: Vec<_> = (0..300).map(|n| format!("{n}{}=1", "k".repeat(100))).collect();
     let target = format!("/{}?{}", "a".repeat(9_000), query.join("&"));
     let mut request = request(&format!("GET {target}"), &[]);
     for name in ["accept", "user-agent", "content-type", "x-request-id", "traceparent"] {

@@ -29,7 +29,7 @@ impl AccessRequest {
         let path = given.required("path")?;
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         request.insert("path".to_owned(), json!(path));
-        let mut pairs: Vec<_> = super::canonical::query_pairs(query).collect();
+        let mut pairs: Vec<_> = crate::request::query::pairs(query).collect();
         pairs.extend(given.lists("query", true)?);
         request.insert("query".to_owned(), lists(pairs));
         request.insert("headers".to_owned(), lists(given.lists("headers", true)?));

@@ -15,7 +15,7 @@ mod tests;
 
 use http::{Method, Uri};
 
-use super::{Direction, Refusal, canonical};
+use super::{Direction, Refusal, target};
 
 /// Why a JSON value is no input document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,12 +43,12 @@ impl Direction {
     }
 }
 
-/// Whether a path is one that a request can have: canonical, and without query.
+/// Whether a path is one that a request can have on some route: canonical, and without query.
 pub(crate) fn canonical_path(path: &str) -> Result<(), Refusal> {
     if path.contains(['?', '#']) {
         return Err(Refusal::TargetForm);
     }
     let uri = Uri::try_from(path).map_err(|_| Refusal::PathByte)?;
-    let target = canonical::target(&Method::GET, uri)?;
+    let (target, _) = target::target(&Method::GET, uri)?;
     if target.as_str() == path { Ok(()) } else { Err(Refusal::PercentEncoding) }
 }

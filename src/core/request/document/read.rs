@@ -11,8 +11,8 @@ use super::fields::Fields;
 use super::{DocumentError, envoy};
 use crate::Timestamp;
 use crate::request::{
-    AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, JwtFacts,
-    Protocol, Scheme, Source, TlsFacts,
+    AccessRequest, Body, ConnectionFacts, Destination, Direction, Draft, Enforcement, Head,
+    JwtFacts, Protocol, Relaxed, Scheme, Source, TlsFacts,
 };
 use crate::spiffe::CertificateFacts;
 use crate::spiffe::SpiffeId;
@@ -202,7 +202,9 @@ fn head(fields: &mut Fields) -> Result<Head, DocumentError> {
         builder = builder.header(header.0, header.1);
     }
     let request = builder.body(()).map_err(|error| fields.error("host", error.to_string()))?;
-    let head = Head::canonical(request.into_parts().0, scheme)
+    // Replay does not know what the route kept, and what is not so is refused before any policy.
+    let head = Draft::read(request.into_parts().0, scheme)
+        .and_then(|draft| draft.settle(Relaxed::ALL))
         .map_err(|refusal| DocumentError::new("request", refusal.to_string()))?;
     if head.path() != path {
         return Err(fields.error("path", format!("is not canonical; `{}` is", head.path())));

@@ -14,16 +14,15 @@ pub(super) fn set_of(bindings: &[Value], sorts: bool) -> BTreeSet<Value> {
 fn comparable(binding: Value, sorts: bool) -> Value {
     let Value::Object(variables) = &binding else { return binding };
     let sorted = variables.iter().map(|(name, value)| {
-        let value = match value {
-            Value::Array(items) if sorts => sorted(items.iter().cloned().collect()),
-            other => other.clone(),
-        };
+        let items = value.as_array().ok().filter(|_| sorts);
+        let value =
+            items.map_or_else(|| value.clone(), |items| in_order(items.iter().cloned().collect()));
         (name.clone(), value)
     });
     Object::from_iter(sorted).into_value()
 }
 
-fn sorted(mut items: Vec<Value>) -> Value {
+fn in_order(mut items: Vec<Value>) -> Value {
     items.sort();
     Value::from(items)
 }

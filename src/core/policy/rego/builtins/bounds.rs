@@ -1,7 +1,7 @@
 //! What the bounds of the builtins are, in words, for their page.
 
 use super::arguments::{MAX_ELEMENTS, MAX_STEPS, MAX_TEXT_BYTES};
-use super::{bounded, collections, formats, globs, numbers, re2, regexes};
+use super::{bounded, collections, formats, globs, numbers, re2, regexes, times};
 
 /// Of one builtin; empty where its cost grows with the length of its arguments only.
 pub(super) fn of(name: &str) -> String {
@@ -16,6 +16,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 type Bounds = Vec<(&'static [&'static str], String)>;
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn bounds() -> Bounds {
     let text = format!("a text of {MAX_TEXT_BYTES} bytes");
     let steps = format!("{MAX_STEPS} comparisons");
@@ -51,6 +52,10 @@ fn bounds() -> Bounds {
             format!("{MAX_ELEMENTS} elements"),
         ),
         (&["net.cidr_contains_matches"], format!("{steps}; {MAX_ELEMENTS} matches")),
+        (
+            &["time.parse_ns", "time.format"],
+            format!("a layout of {} bytes, all ASCII", times::MAX_LAYOUT_BYTES),
+        ),
         (&["bits.lsh"], format!("a shift by {} bits", numbers::MAX_SHIFT)),
         (
             &["to_number", "units.parse", "units.parse_bytes"],

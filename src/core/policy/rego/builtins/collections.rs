@@ -159,8 +159,8 @@ impl<'a> Search<'a> {
             if self.steps > MAX_STEPS {
                 return error(format!("the search takes more than {MAX_STEPS} steps"));
             }
-            let before = self.path.split_last().map(|(_, before)| before).unwrap_or_default();
-            if before.contains(neighbour) {
+            // An edge from a start to itself is followed once, as in OPA.
+            if self.path.len() > 1 && self.path.contains(neighbour) {
                 self.found()?;
             } else {
                 self.visit(neighbour)?;

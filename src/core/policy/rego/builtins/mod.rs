@@ -4,6 +4,11 @@
 //! Each stands in the table of its family, once, with a bound on its cost; [`install`] puts all of
 //! them before regorus' own in an engine, and [`arity`] tells the load check of them.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a value of any type but those wanted is an error, whichever it is"
+)]
+
 mod arguments;
 mod clock;
 mod crypto;
@@ -19,8 +24,11 @@ mod net;
 mod uri;
 mod numbers;
 mod collections;
+mod times;
 mod bounded;
 mod refused;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
@@ -48,7 +56,7 @@ pub(super) struct Builtin {
 #[error("{0}")]
 pub(super) struct BuiltinError(pub(super) String);
 
-const FAMILIES: [&[Builtin]; 21] = [
+const FAMILIES: &[&[Builtin]] = &[
     clock::BUILTINS,
     template::BUILTINS,
     text::BUILTINS,
@@ -60,6 +68,7 @@ const FAMILIES: [&[Builtin]; 21] = [
     uri::BUILTINS,
     numbers::BUILTINS,
     collections::BUILTINS,
+    times::BUILTINS,
     bounded::BUILTINS,
     crypto::HASH,
     crypto::CERTIFICATE,
@@ -70,10 +79,12 @@ const FAMILIES: [&[Builtin]; 21] = [
     jwt::VERIFY,
     jwt::DECODE_VERIFY,
     jwt::SIGN,
+    #[cfg(test)]
+    tests::BUILTINS,
 ];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
-    FAMILIES.into_iter().flatten()
+    FAMILIES.iter().copied().flatten()
 }
 
 /// How many arguments one of ours takes.
@@ -103,6 +114,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// No argument is known to make another one panic.
+    pub(super) const BUILTINS: &[Builtin] = &[Builtin {
+        name: "test.panic_on",
+        arity: 2,
+        run: |arguments| {
+            assert_ne!(arguments.first(), arguments.get(1));
+            Ok(Value::from(true))
+        },
+    }];
 
     #[test]
     fn a_name_stands_once_and_is_not_refused() {

@@ -149,8 +149,7 @@ impl Translation<'_> {
     fn escape(&mut self) -> Result<(), BuiltinError> {
         match self.rest.next() {
             Some('b') => self.text.push_str("(?-u:\\b)"),
-            // Between two word characters, or between two others: `(?-u:\B)` may split a character.
-            Some('B') => self.text.push_str("(?:\\b{start-half}\\b{end-half}|\\B)"),
+            Some('B') => self.text.push_str("(?-u:\\B)"),
             Some('Q') => self.literal(),
             Some('C') => return error("the pattern matches single bytes with `\\C`"),
             Some(next @ ('A' | 'z')) => self.text.extend(['\\', next]),
@@ -172,14 +171,29 @@ impl Translation<'_> {
             _ if is_negated => self.text.push_str(&format!("[^{ascii}]")),
             _ if !ascii.is_empty() && in_class => self.text.push_str(ascii),
             _ if !ascii.is_empty() => self.text.push_str(&format!("[{ascii}]")),
-            'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P' => self.text.extend(['\\', next]),
+            'x' | 'p' | 'P' => {
+                self.text.extend(['\\', next]);
+                self.braces();
+            }
+            'a' | 'f' | 'n' | 'r' | 't' | 'v' => self.text.extend(['\\', next]),
             '0'..='7' => return self.octal(next),
             _ if next.is_ascii_punctuation() => {
-                self.text.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])))
+                self.text.push_str(&regex::escape(next.encode_utf8(&mut [0; 4])));
             }
             _ => return error(format!("the pattern holds the unknown escape `\\{next}`")),
         }
         Ok(())
+    }
+
+    /// The name of a class or the number of a character.
+    fn braces(&mut self) {
+        if self.rest.peek() == Some(&'{') {
+            let is_inner = |c: &char| *c != '}';
+            while let Some(next) = self.rest.next_if(is_inner) {
+                self.text.push(next);
+            }
+            self.text.extend(self.rest.next());
+        }
     }
 
     /// A single digit but zero would refer back to a group.
@@ -231,6 +245,13 @@ impl Translation<'_> {
                         return error("the pattern has a range that ends with a class");
                     }
                     self.character(escaped, true)?;
+                }
+                '-' if is_first => self.text.push_str("\\-"),
+                // The crate takes two for a difference of classes.
+                '-' if !after_dash && self.rest.next_if_eq(&'-').is_some() => {
+                    self.text.push_str("-\\-");
+                    is_first = false;
+                    continue;
                 }
                 _ => self.text.push(next),
             }

@@ -80,22 +80,21 @@ fn replace_n(arguments: &[Value]) -> Result<Value, BuiltinError> {
     check_steps(text.len(), patterns.len())?;
     let mut replaced = String::new();
     let mut rest = text;
-    // An empty pattern fits nowhere directly behind a match.
-    let mut after_match = false;
+    // At one place an empty pattern fits once.
+    let mut after_empty = false;
     loop {
         let fits =
-            |(old, _): &&(&str, &str)| rest.starts_with(old) && !(old.is_empty() && after_match);
-        let fit = patterns.iter().find(fits);
-        if let Some((old, new)) = fit {
+            |(old, _): &&(&str, &str)| rest.starts_with(old) && !(old.is_empty() && after_empty);
+        if let Some((old, new)) = patterns.iter().find(fits) {
             replaced.push_str(new);
             rest = rest.get(old.len()..).unwrap_or_default();
-        }
-        after_match = fit.is_some_and(|(old, _)| !old.is_empty());
-        if fit.is_none_or(|(old, _)| old.is_empty()) {
+            after_empty = old.is_empty();
+        } else {
             let mut characters = rest.chars();
             let Some(next) = characters.next() else { break };
             replaced.push(next);
             rest = characters.as_str();
+            after_empty = false;
         }
         check_text(replaced.len())?;
     }

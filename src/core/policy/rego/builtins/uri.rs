@@ -1,6 +1,7 @@
 //! `uri.is_valid` and `uri.parse`, by the rules of Go's `net/url`, which OPA uses.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use regorus::Value;
 
@@ -103,6 +104,9 @@ fn put_authority(authority: &str, parts: &mut Parts) -> Result<(), BuiltinError>
         let (address, zone) = name.split_once("%25").unwrap_or((name, ""));
         let zone = unescape(zone, Place::Zone)?;
         let address = unescape(address, Place::Host)?;
+        if address.parse::<Ipv6Addr>().is_err() {
+            return error("the host between brackets is no IPv6 address");
+        }
         let name = if zone.is_empty() { address } else { format!("{address}%{zone}") };
         (name, port)
     } else {

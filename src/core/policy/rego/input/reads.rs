@@ -46,7 +46,7 @@ impl Reads {
         for module in modules {
             let aliases = aliases(module);
             for rule in &module.policy {
-                for reference in uses(rule).references {
+                for reference in uses(rule).references.into_iter().map(|used| used.name) {
                     if reference.root == "input" {
                         reads.add(&reference.rest);
                     } else if let Some(path) = aliases.get(&reference.root) {

@@ -85,13 +85,12 @@ pub(super) fn rewrite(text: &str) -> Option<Rewritten> {
 
 fn finish(characters: &[Placed]) -> Rewritten {
     let mut columns = BTreeMap::new();
-    let mut number = 1;
-    for line in characters.split(|placed| placed.character == '\n') {
+    let lines = characters.split(|placed| placed.character == '\n');
+    for (number, line) in (1..).zip(lines) {
         let of_line: Vec<u32> = line.iter().map(|placed| placed.column).collect();
         if !of_line.iter().copied().eq(1..=u32::try_from(of_line.len()).unwrap_or(u32::MAX)) {
             columns.insert(number, of_line);
         }
-        number += 1;
     }
     Rewritten { text: characters.iter().map(|placed| placed.character).collect(), columns }
 }

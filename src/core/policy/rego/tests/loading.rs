@@ -20,7 +20,7 @@ fn syntax_errors_name_file_line_and_column() {
     check("package p\nallow := )", "p.rego:2:10: error: expecting expression");
     check(
         "package p\n\nallow if { x == 1 }",
-        "p.rego:3:12: error: use of undefined variable `x` is unsafe",
+        "p.rego:3:12: error: variable `x` is unsafe: nothing gives it a value",
     );
     check("allow := true", "p.rego:1:1: error: expecting `package` Missing package declaration");
     check(
@@ -31,8 +31,8 @@ fn syntax_errors_name_file_line_and_column() {
         "package p\nallow := true\ndeny[x] { x := 1 }",
         "p.rego:3:9: error: this is Rego v0 syntax: rules need `if` and `contains`",
     );
-    check("package p\nimport rego.v1\nallow if input.x", "");
-    check("package p\nimport future.keywords.if\nallow if input.x", "");
+    check("package p\nimport rego.v1\nallow if input.time", "");
+    check("package p\nimport future.keywords.if\nallow if input.time", "");
 }
 
 #[test]
@@ -111,11 +111,12 @@ fn builtins_that_leave_the_process_or_do_not_exist_are_refused() {
 #[test]
 fn definitions_that_contradict_each_other_are_refused() {
     check(
-        "package p\ndefault allow := false\n\ndefault allow := true",
-        "p.rego:4:1: error: rule `data.p.allow` has its default at p.rego:2 already",
+        "package p\ndefault allow := true\n\ndefault allow := false",
+        "p.rego:2:1: warning: `allow` is true by default: every request passes that no rule denies\n\
+         p.rego:4:1: error: rule `data.p.allow` has its default at p.rego:2 already",
     );
     check(
-        "package p\nallow := true\nallow contains 1",
+        "package p\nallow if input.time\nallow contains 1",
         "p.rego:3:1: error: rule `data.p.allow` is of another kind than its definition at p.rego:2",
     );
 }
@@ -138,7 +139,7 @@ fn an_entry_point_that_is_absent_is_an_error() {
     check_entry("p.f", "p.rego:3:1: error: the entry rule `data.p.f` must have one value");
     check_entry("p.set", "p.rego:4:1: error: the entry rule `data.p.set` must have one value");
     check(
-        "package p\nallow := true\ndeny[x] := 1 if { some x in [1] }",
+        "package p\nallow if input.time\ndeny[x] := 1 if { some x in [1] }",
         "p.rego:3:1: error: the entry rule `data.p.deny` must have a boolean or a set",
     );
 }
@@ -174,11 +175,8 @@ fn data_that_conflicts_is_refused() {
         &[module, ("data.yml", "p: true\n")],
         "p.rego:2:1: error: `data.yml` has data at `data.p`, in the place of this rule",
     );
-    check_files(&[module, ("data.json", "[1]")], "data.json: error: the data is not an object");
-    check_files(
-        &[module, ("data.json", "{\n\"x\": }")],
-        "data.json:2: error: the data is no JSON: expected value at line 2 column 6",
-    );
+    check_files(&[module, ("data.json", "[1]")], "data.json:1:1: error: the data is not an object");
+    check_files(&[module, ("data.json", "{\n\"x\": }")], "data.json:2:6: error: expected value");
     check_files(
         &[module, ("data.yaml", "1: x\n")],
         "data.yaml: error: the key `1` is not a string: write it in quotes",

@@ -1,5 +1,6 @@
 //! Policies as text, requests as a few words, verdicts as one line.
 
+mod checking;
 mod deciding;
 mod document;
 mod envoy;

@@ -123,7 +123,8 @@ impl<'a> Read<'a> {
                 self.inhibit_any = Some(inhibit.skip_certs);
             }
             ParsedExtension::SubjectAlternativeName(names) => {
-                if extension.critical && Names::of(&names.general_names)?.is_empty() {
+                let has_none = Names::of(&names.general_names)?.is_empty();
+                if extension.critical && has_none {
                     self.unhandled.push(oid(&extension.oid));
                 }
             }

@@ -2,6 +2,10 @@
 //!
 //! Texts that a policy passes enter, engine values leave; nothing is kept, and no error quotes key
 //! material. Private keys are read for policies that mint tokens in their tests.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the many kinds of foreign values those asked for are named, the others are refused"
+)]
 
 mod arguments;
 mod encoding;
@@ -34,3 +38,6 @@ pub(super) use chain::BUILTINS as CHAIN;
 pub(super) use hash::BUILTINS as HASH;
 pub(super) use key_builtins::BUILTINS as PRIVATE_KEY;
 pub(super) use request::BUILTINS as REQUEST;
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub(in super::super) const MIN_RSA_BITS: usize = 2048;
 /// Verifying takes the square of it; the signature library reads no more.
 pub(in super::super) const MAX_RSA_BITS: usize = 8192;
 /// Every exponent in use is 65537 or less, and verifying takes a multiplication for each bit.
-pub(in super::super) const MAX_RSA_EXPONENT_BYTES: usize = 4;
+pub(in super::super) const MAX_RSA_EXPONENT_BYTES: usize = 3;
 
 /// A public key that was read; no number has leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]

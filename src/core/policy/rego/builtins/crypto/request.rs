@@ -75,8 +75,7 @@ fn to_go(der: &[u8]) -> Result<Value, BuiltinError> {
     Ok(go)
 }
 
-/// The attribute that asks for extensions, the only one that Go shows; a flag that is false is left
-/// out of it, as in the request.
+/// The attribute that asks for extensions, the only one that is shown, in Go's shape.
 fn asked(requested: &[x509_parser::extensions::X509Extension<'_>]) -> Value {
     let pairs = requested.iter().map(|extension| {
         object([

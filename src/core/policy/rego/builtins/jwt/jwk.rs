@@ -30,7 +30,7 @@ pub(super) fn failed(why: &str) -> BuiltinError {
 pub(super) fn verifying(jwk: &Value) -> Result<Key, BuiltinError> {
     let kind = text_member(jwk, "kty").map_err(|error| failed(&error.0))?;
     let key = match kind {
-        Some("oct") => return Ok(Key::Secret(bytes(jwk, "k")?)),
+        Some("oct") => return secret(jwk).map(Key::Secret),
         Some("RSA") => PublicKey::Rsa {
             modulus: without_zeros(&bytes(jwk, "n")?).to_vec(),
             exponent: without_zeros(&bytes(jwk, "e")?).to_vec(),
@@ -53,6 +53,12 @@ pub(super) fn verifying(jwk: &Value) -> Result<Key, BuiltinError> {
     };
     let is_private = member(jwk, "d").is_some();
     Ok(Key::Public(if is_private { PublicKey::Other } else { key }))
+}
+
+/// The secret of an HMAC; everybody knows the empty one.
+pub(super) fn secret(jwk: &Value) -> Result<Vec<u8>, BuiltinError> {
+    let secret = bytes(jwk, "k")?;
+    if secret.is_empty() { Err(failed("the secret is empty")) } else { Ok(secret) }
 }
 
 /// As long as the curve wants it; RFC 7518 (6.2.1.2) allows no other length, Go does.

@@ -11,7 +11,7 @@ use regorus::Value;
 use super::super::crypto::{MAX_TEXT_BYTES, base64_url, invalid, text, text_of, without_zeros};
 use super::super::{Builtin, BuiltinError};
 use super::algorithm::Algorithm;
-use super::jwk::{bytes, failed, members};
+use super::jwk::{bytes, failed, members, secret};
 use super::token::{member, text_member};
 
 /// Signing takes the cube of it, about 5 ms for this many.
@@ -86,10 +86,7 @@ fn signature(algorithm: Algorithm, jwk: &Value, message: &[u8]) -> Result<Vec<u8
     }
     match (algorithm, kind) {
         (Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512, "oct") => {
-            let secret = bytes(jwk, "k")?;
-            if secret.is_empty() {
-                return Err(failed("the secret is empty"));
-            }
+            let secret = secret(jwk)?;
             let algorithm = algorithm.hmac().unwrap_or(hmac::HMAC_SHA256);
             Ok(hmac::sign(&hmac::Key::new(algorithm, &secret), message).as_ref().to_vec())
         }

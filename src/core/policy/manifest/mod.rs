@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Files, Findings};
+use super::{Files, Finding, Findings, Severity, json, text};
 
 pub(super) const FILE: &str = ".manifest";
 /// A manifest is written by people.
@@ -23,6 +23,10 @@ pub(super) struct Manifest {
     languages: Vec<Language>,
 }
 
+/// The packages and data that a bundle may hold, by the parts of their paths; OPA's `roots`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Roots(Option<Vec<Vec<String>>>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Language {
@@ -38,15 +42,20 @@ impl Manifest {
             findings.error(FILE, 0, 0, format!("the file is larger than {MAX_BYTES} bytes"));
             return Self::default();
         }
-        let manifest: Value = match serde_json::from_slice(bytes) {
+        let Some(text) = text::text(FILE, bytes, findings) else { return Self::default() };
+        let mut values = json::MAX_VALUES;
+        if !json::check(FILE, text, &mut values, findings) {
+            return Self::default();
+        }
+        let manifest: Value = match serde_json::from_str(text) {
             Ok(manifest) => manifest,
             Err(error) => {
-                let line = u32::try_from(error.line()).unwrap_or_default();
-                let column = u32::try_from(error.column()).unwrap_or_default();
-                findings.error(FILE, line, column, "the file is not JSON");
+                findings.error(FILE, 0, 0, error.to_string());
                 return Self::default();
             }
         };
+        check_versions(&manifest, findings);
+        check_roots(&manifest, findings);
         let ours = manifest.get("metadata").and_then(|metadata| metadata.get("portreeve"));
         match ours.map(Self::deserialize) {
             None => Self::default(),
@@ -90,6 +99,65 @@ impl Manifest {
     }
 }
 
+/// OPA's `rego_version` and `file_rego_versions`: 1, or nothing.
+fn check_versions(manifest: &Value, findings: &mut Findings) {
+    let mut versions: Vec<(String, &Value)> = Vec::new();
+    versions.extend(manifest.get("rego_version").map(|version| ("rego_version".into(), version)));
+    let by_file = manifest.get("file_rego_versions").and_then(Value::as_object);
+    for (pattern, version) in by_file.into_iter().flatten() {
+        versions.push((format!("file_rego_versions[\"{pattern}\"]"), version));
+    }
+    for (key, version) in versions.into_iter().filter(|(_, version)| version.as_u64() != Some(1)) {
+        let message = format!("`{key}` is {version}: only Rego v1 is supported");
+        let mut finding = Finding::new(Severity::Error, FILE, 0, 0, message);
+        finding.hint = Some("rewrite the files with `opa fmt --write --rego-v1`".to_owned());
+        findings.0.push(finding);
+    }
+}
+
+/// A root inside another would leave open whose the data is.
+fn check_roots(manifest: &Value, findings: &mut Findings) {
+    let Some(roots) = manifest.get("roots").filter(|roots| !roots.is_null()) else { return };
+    let Ok(written) = Vec::<String>::deserialize(roots) else {
+        return findings.error(FILE, 0, 0, "`roots` is not a list of strings");
+    };
+    let mut roots: Vec<_> = written.iter().map(|root| (parts(root), root)).collect();
+    roots.sort();
+    for pair in roots.windows(2) {
+        if let [(outer, outer_text), (inner, inner_text)] = pair
+            && inner.starts_with(outer)
+        {
+            let message = format!("root `{inner_text}` lies inside root `{outer_text}`");
+            findings.error(FILE, 0, 0, message);
+        }
+    }
+}
+
+fn parts(root: &str) -> Vec<String> {
+    root.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+impl Roots {
+    /// What is wrong with them was reported when the manifest was read.
+    pub(super) fn of(files: &Files) -> Self {
+        let bytes = files.get(FILE).filter(|bytes| bytes.len() <= MAX_BYTES);
+        let manifest: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let roots =
+            manifest.and_then(|manifest| Vec::<String>::deserialize(manifest.get("roots")?).ok());
+        Self(roots.map(|roots| roots.iter().map(|root| parts(root)).collect()))
+    }
+
+    /// Whether `path` lies in a root.
+    pub(super) fn contain(&self, path: &[String]) -> bool {
+        self.0.as_ref().is_none_or(|roots| roots.iter().any(|root| path.starts_with(root)))
+    }
+
+    /// Whether a root lies below `path`.
+    pub(super) fn lie_below(&self, path: &[String]) -> bool {
+        self.0.as_ref().is_some_and(|roots| roots.iter().any(|root| root.starts_with(path)))
+    }
+}
+
 fn list(languages: &[Language]) -> String {
     let names: Vec<_> = languages
         .iter()
@@ -102,60 +170,4 @@ fn list(languages: &[Language]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The entry point and the findings that a manifest leads to.
-    fn read(manifest: &str, present: &[Language]) -> String {
-        let mut files = Files::default();
-        files.insert(FILE, manifest.as_bytes().to_vec()).unwrap();
-        let mut findings = Findings::default();
-        let manifest = Manifest::read(&files, &mut findings);
-        manifest.check(present, &mut findings);
-        let entrypoint = manifest.entrypoint(&mut findings);
-        if findings.0.is_empty() { entrypoint } else { findings.to_string() }
-    }
-
-    #[track_caller]
-    fn check(ours: &str, expected: &str) {
-        let manifest = format!(r#"{{"roots": ["a"], "metadata": {{"portreeve": {ours}}}}}"#);
-        assert_eq!(read(&manifest, &[Language::Rego]), expected, "{ours}");
-    }
-
-    #[test]
-    fn an_entry_point_has_one_form() {
-        check("{}", "data.authz");
-        for written in ["data.shop.authz", "shop.authz", "shop/authz"] {
-            check(&format!(r#"{{"entrypoint": "{written}"}}"#), "data.shop.authz");
-        }
-        let refused = "is not of the form `data.authz`";
-        for written in ["", "a..b", "a b", "data.", "a[0]"] {
-            let message = format!(".manifest: error: entry point `{written}` {refused}");
-            check(&format!(r#"{{"entrypoint": "{written}"}}"#), &message);
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_of_ours_is_refused_and_opas_keys_are_not_ours() {
-        check(
-            r#"{"entry": "a"}"#,
-            ".manifest: error: `metadata.portreeve`: unknown field `entry`, expected one of \
-             `entrypoint`, `audience`, `languages`",
-        );
-        let opa = r#"{"rego_version": 1, "revision": "a", "metadata": {"other": 1}}"#;
-        assert_eq!(read(opa, &[Language::Rego]), "data.authz");
-        assert_eq!(read("{", &[Language::Rego]), ".manifest:1:1: error: the file is not JSON");
-    }
-
-    #[test]
-    fn the_claimed_languages_are_those_of_the_files() {
-        check(r#"{"languages": ["rego"]}"#, "data.authz");
-        check(
-            r#"{"languages": ["rego", "cedar"]}"#,
-            ".manifest: error: `languages` says cedar and rego, and the files are rego",
-        );
-        let entrypoint = r#"{"metadata": {"portreeve": {"entrypoint": "authz"}}}"#;
-        let seen = read(entrypoint, &[Language::Cedar]);
-        assert!(seen.contains("there is no `*.rego` file"), "{seen}");
-    }
-}
+mod tests;

@@ -1,0 +1,4 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(
+    |data: &[u8]| portreeve_core::fuzzing::fuzz_rego_builtins_crypto(data)
+);
