@@ -17,6 +17,9 @@ mod literals;
 mod json;
 mod entities;
 mod links;
+mod annotations;
+mod confusable;
+mod overflow;
 mod reads;
 mod facts;
 mod hierarchy;
@@ -82,6 +85,8 @@ impl Policies {
         for file in &parsed {
             progress::at_file(file.source.file);
             validate::file(&validator, file, &mut deep, findings);
+            annotations::check(file, findings);
+            overflow::check(file, findings);
             if let Err(error) = set.merge(&file.set, false) {
                 findings.error(file.source.file, 0, 0, place::sentence(&error));
             }
@@ -90,7 +95,10 @@ impl Policies {
         let link_sources = source::data(files, "templates.json", findings);
         let links = links::load(&link_sources, &words, &mut set, &mut places, findings);
         validate::links(&validator, &set, &links, &places, findings);
+        links::unused(&parsed, &links, findings);
         let given = source::data(files, "entities.json", findings);
+        let texts: Vec<_> = parsed.iter().map(|file| file.source).collect();
+        confusable::check(&texts, &[&given[..], &link_sources].concat(), findings);
         let given = entities::load(&given, &words, validator.schema(), findings);
         if findings.has_errors() {
             return None;
