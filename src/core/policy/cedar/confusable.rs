@@ -9,7 +9,7 @@ use unicode_security::{GeneralSecurityProfile as _, MixedScript as _, skeleton};
 use super::Findings;
 use super::place::{line_and_column, warn_at};
 use super::scan::tokens;
-use super::source::Source;
+use super::source::{self, Source};
 
 /// Longer texts are prose.
 const MAX_NAME_BYTES: usize = 256;
@@ -29,33 +29,39 @@ struct Quoted<'a> {
 /// text of the policies or the data.
 pub(super) fn check(policies: &[Source<'_>], data: &[Source<'_>], findings: &mut Findings) {
     let written: Vec<_> = policies.iter().flat_map(|source| quoted(*source)).collect();
-    let foreign: Vec<_> = written.iter().filter(|quoted| !quoted.text.is_ascii()).collect();
     let stored = || data.iter().flat_map(|source| quoted(*source));
-    if foreign.is_empty() && !data.iter().any(|source| !source.text.is_ascii()) {
+    if written.iter().all(|quoted| quoted.text.is_ascii())
+        && data.iter().all(|source| source.text.is_ascii())
+    {
         return;
     }
     let mut looks: BTreeMap<String, Quoted<'_>> = BTreeMap::new();
     for quoted in written.iter().copied().chain(stored()) {
         let look: String = skeleton(quoted.text).collect();
         let known = *looks.entry(look).or_insert(quoted);
-        if known.text == quoted.text || known.text.is_ascii() && quoted.text.is_ascii() {
-            continue;
-        }
-        let (line, _) = line_and_column(known.source.text, known.offset);
-        let message = format!(
-            "`{}` looks like `{}` of {}:{line} and is another text{}",
-            quoted.text,
-            known.text,
-            known.source.file,
-            first_foreign(if quoted.text.is_ascii() { known.text } else { quoted.text }),
-        );
-        warn_at(findings, quoted.source, quoted.offset, message, HINT);
-    }
-    for quoted in foreign {
-        if let Some(message) = by_itself(quoted) {
+        let is_foreign = !quoted.text.is_ascii();
+        let message = match known.text != quoted.text && (is_foreign || !known.text.is_ascii()) {
+            true => Some(looks_like(&quoted, &known)),
+            // Data may be in any language.
+            false if is_foreign && source::is_policy(quoted.source.file) => by_itself(&quoted),
+            false => None,
+        };
+        if let Some(message) = message {
             warn_at(findings, quoted.source, quoted.offset, message, HINT);
         }
     }
+}
+
+fn looks_like(quoted: &Quoted<'_>, known: &Quoted<'_>) -> String {
+    let (line, _) = line_and_column(known.source.text, known.offset);
+    let foreign = if quoted.text.is_ascii() { known.text } else { quoted.text };
+    format!(
+        "`{}` looks like `{}` of {}:{line} and is another text{}",
+        shown(quoted.text),
+        shown(known.text),
+        known.source.file,
+        first_foreign(foreign),
+    )
 }
 
 fn by_itself(quoted: &Quoted<'_>) -> Option<String> {
@@ -63,17 +69,30 @@ fn by_itself(quoted: &Quoted<'_>) -> Option<String> {
         true => !c.is_ascii() && !c.identifier_allowed(),
         false => is_invisible(*c),
     };
+    let text = shown(quoted.text);
     if let Some(odd) = quoted.text.chars().find(is_odd) {
         let odd = odd.escape_unicode();
-        return Some(format!("`{}` holds `{odd}`, which people do not see or expect", quoted.text));
+        return Some(format!("`{text}` holds `{odd}`, which people do not see or expect"));
     }
-    let mixed = format!("`{}` mixes scripts{}", quoted.text, first_foreign(quoted.text));
+    let mixed = format!("`{text}` mixes scripts{}", first_foreign(quoted.text));
     (!quoted.text.is_single_script()).then_some(mixed)
 }
 
 fn first_foreign(text: &str) -> String {
     let foreign = text.chars().find(|c| !c.is_ascii());
-    foreign.map(|c| format!(": `{c}` is `{}`", c.escape_unicode())).unwrap_or_default()
+    foreign.map(|c| format!(": it holds `{}`", c.escape_unicode())).unwrap_or_default()
+}
+
+/// The text as people can read it.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match is_invisible(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Characters without a width of their own.

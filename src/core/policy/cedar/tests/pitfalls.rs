@@ -31,8 +31,18 @@ fn texts_that_look_like_others_are_named() {
     };
     check_hinted(&[("a.cedar", &groups("admins"))], expect![[""]]);
     // A Cyrillic letter, a space without width, and a name in one script that is not Latin.
-    check_hinted(&[("a.cedar", &groups("\u{430}dmins"))], expect![[""]]);
-    check_hinted(&[("a.cedar", &groups("ad\u{200b}mins"))], expect![[""]]);
+    check_hinted(
+        &[("a.cedar", &groups("\u{430}dmins"))],
+        expect![[
+            r#"a.cedar:3:28: warning: `аdmins` looks like `admins` of a.cedar:2 and is another text: it holds `\u{430}`"#
+        ]],
+    );
+    check_hinted(
+        &[("a.cedar", &groups("ad\u{200b}mins"))],
+        expect![[
+            r#"a.cedar:3:28: warning: `ad\u{200b}mins` looks like `admins` of a.cedar:2 and is another text: it holds `\u{200b}`"#
+        ]],
+    );
     check_hinted(&[("a.cedar", &groups("\u{430}\u{434}\u{43c}\u{438}\u{43d}"))], expect![[""]]);
     // The escape shows what it is.
     check_hinted(&[("a.cedar", &groups("\\u{430}dmins"))], expect![[""]]);
@@ -47,7 +57,12 @@ fn texts_are_compared_with_those_of_the_data() {
         )
     };
     let lookalike = entities("\u{441}\u{43e}\u{440}");
-    check_hinted(&[("a.cedar", policy), ("entities.json", &lookalike)], expect![[r#"entities.json:1:34: warning: `сор` looks like `cop` of a.cedar:1 and is another text: `с` is `\u{441}`"#]]);
+    check_hinted(
+        &[("a.cedar", policy), ("entities.json", &lookalike)],
+        expect![[
+            r#"entities.json:1:34: warning: `сор` looks like `cop` of a.cedar:1 and is another text: it holds `\u{441}`"#
+        ]],
+    );
     check_hinted(&[("a.cedar", policy), ("entities.json", &entities("cop"))], expect![[""]]);
     check_hinted(&[("a.cedar", policy), ("entities.json", &entities("caf\u{e9}"))], expect![[""]]);
 }
@@ -58,9 +73,22 @@ fn texts_that_are_not_ids_may_be_prose() {
         format!("@note(\"{note}\")\n{}", when(&format!("context.path == \"{text}\"")))
     };
     check_hinted(&[("a.cedar", &policy("a \u{2013} b\u{200b}", "/caf\u{e9}"))], expect![[""]]);
-    check_hinted(&[("a.cedar", &policy("a", "/a\u{200b}"))], expect![[r#"a.cedar:4:24: warning: `/a​` holds `\u{200b}`, which people do not see or expect"#]]);
-    check_hinted(&[("a.cedar", &policy("a", "/p\u{430}y"))], expect![[""]]);
-    check_findings(&[("a.cedar", &policy("\u{202e}", "/a"))], expect![[""]]);
+    check_hinted(
+        &[("a.cedar", &policy("a", "/a\u{200b}"))],
+        expect![[
+            r#"a.cedar:4:24: warning: `/a\u{200b}` holds `\u{200b}`, which people do not see or expect"#
+        ]],
+    );
+    check_hinted(
+        &[("a.cedar", &policy("a", "/p\u{430}y"))],
+        expect![[r#"a.cedar:4:24: warning: `/pаy` mixes scripts: it holds `\u{430}`"#]],
+    );
+    check_findings(
+        &[("a.cedar", &policy("\u{202e}", "/a"))],
+        expect![[
+            r#"a.cedar:1:8: error: the character `\u{202e}` turns text round: people would read other rules"#
+        ]],
+    );
 }
 
 #[test]
@@ -69,10 +97,19 @@ fn a_mistyped_id_is_named() {
     for good in ["", "@id(\"x\")", "@note(\"x\") @owner(\"y\")", "@id(\"x\") @ID(\"y\")"] {
         check_hinted(&[("a.cedar", &policy(good))], expect![[""]]);
     }
-    check_hinted(&[("a.cedar", &policy("@note(\"@ID\")\n@Id(\"x\")"))], expect!["a.cedar:2:1: warning: the annotation `@Id` is not read"]);
-    check_hinted(&[("a.cedar", &policy("@policy_id(\"x\")"))], expect!["a.cedar:1:1: warning: the annotation `@policy_id` is not read"]);
+    check_hinted(
+        &[("a.cedar", &policy("@note(\"@ID\")\n@Id(\"x\")"))],
+        expect!["a.cedar:2:1: warning: the annotation `@Id` is not read"],
+    );
+    check_hinted(
+        &[("a.cedar", &policy("@policy_id(\"x\")"))],
+        expect!["a.cedar:1:1: warning: the annotation `@policy_id` is not read"],
+    );
     let two = format!("{}\n{}", policy("@ID(\"x\")"), policy("@id(\"x\")"));
-    check_hinted(&[("a.cedar", &two)], expect!["a.cedar:1:1: warning: the annotation `@ID` is not read"]);
+    check_hinted(
+        &[("a.cedar", &two)],
+        expect!["a.cedar:1:1: warning: the annotation `@ID` is not read"],
+    );
 }
 
 #[test]
@@ -148,12 +185,25 @@ fn an_entity_is_described_once() {
         format!("[\n{}\n]", groups.join(",\n"))
     };
     let (twice, once) = (list(&["a", "b", "a"]), list(&["a", "b"]));
-    check_findings(&[GOOD, ("entities.json", &once)], expect![[r#"
+    check_findings(
+        &[GOOD, ("entities.json", &once)],
+        expect![[r#"
         loaded
-    "#]]);
-    check_findings(&[GOOD, ("entities.json", &twice)], expect![[r#"entities.json:4:1: error: `Group::"a"` is described by entities.json:2 already"#]]);
+    "#]],
+    );
+    check_findings(
+        &[GOOD, ("entities.json", &twice)],
+        expect![[
+            r#"entities.json:4:1: error: `Group::"a"` is described by entities.json:2 already"#
+        ]],
+    );
     let other = list(&["c", "b"]);
-    check_findings(&[GOOD, ("entities.json", &once), ("x/entities.json", &other)], expect![[r#"x/entities.json:3:1: error: `Group::"b"` is described by entities.json:3 already"#]]);
+    check_findings(
+        &[GOOD, ("entities.json", &once), ("x/entities.json", &other)],
+        expect![[
+            r#"x/entities.json:3:1: error: `Group::"b"` is described by entities.json:3 already"#
+        ]],
+    );
 }
 
 #[test]
@@ -162,16 +212,26 @@ fn a_template_needs_a_link() {
                     @id(\"t\") forbid(principal in ?principal, action, resource);";
     let links = "[{\"template_id\": \"t\", \"link_id\": \"l\", \"args\": {\"?principal\": \"Group::\\\"a\\\"\"}}]";
     check_hinted(&[("a.cedar", policies), ("templates.json", links)], expect![[""]]);
-    check_hinted(&[("a.cedar", policies)], expect!["a.cedar:2:1: warning: no link fills the template `t`: it decides nothing"]);
+    check_hinted(
+        &[("a.cedar", policies)],
+        expect!["a.cedar:2:1: warning: no link fills the template `t`: it decides nothing"],
+    );
 }
 
 #[test]
 fn conditions_that_never_hold_are_named() {
     check_hinted(&[("a.cedar", &when("context.path == \"/\""))], expect![[""]]);
-    check_hinted(&[("a.cedar", &when("false"))], expect![[""]]);
+    check_hinted(
+        &[("a.cedar", &when("false"))],
+        expect![
+            "a.cedar:1:1: warning: policy is impossible: the policy expression evaluates to false for all valid requests"
+        ],
+    );
     check_hinted(
         &[("a.cedar", &when("principal is Workload && principal is Anonymous"))],
-        expect![[""]],
+        expect![
+            "a.cedar:1:1: warning: policy is impossible: the policy expression evaluates to false for all valid requests"
+        ],
     );
 }
 
