@@ -213,7 +213,7 @@ fn crypto_bundle() -> Option<Bundle> {
     let mut policy = String::from("package authz\n\ndefault allow := false\n");
     for (which, call) in CRYPTO_CALLS.iter().enumerate() {
         policy.push_str(&format!(
-            "\nallow if {{\n\tinput.body.which == {which}\n\ttext := input.body.text\n\t{call}\n}}\n"
+            "\nallow if {{\n\tinput.request.body.which == {which}\n\ttext := input.request.body.text\n\t{call}\n}}\n"
         ));
     }
     let mut files = Files::default();

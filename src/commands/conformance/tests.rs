@@ -105,6 +105,31 @@ fn a_wrong_expectation_about_an_id_fails() {
     assert_eq!(outcomes(Suite::SpiffeId, &cases), expected);
 }
 
+/// Archives beside each other, and each by itself, hold the same cases.
+#[test]
+fn cedar_cases_come_from_archives_too() {
+    let mut builder =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (name, text) in embedded::CEDAR {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
+    let packed = builder.into_inner().unwrap().finish().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.tar.gz", "b.tar.gz"] {
+        std::fs::write(folder.path().join(name), &packed).unwrap();
+    }
+    let count = |cases: Option<&Path>| {
+        let results = results(Suite::Cedar, cases, None).unwrap();
+        assert_eq!(Summary::of(&results).failed, 0);
+        results.len()
+    };
+    let embedded = count(None);
+    assert_eq!(count(Some(&folder.path().join("a.tar.gz"))), embedded);
+    assert_eq!(count(Some(folder.path())), 2 * embedded);
+}
+
 /// A case with a module `package test` and the query `data.test.p = x`.
 fn rego_case(module: &str, wanted: &Value) -> Value {
     let mut case = json!({ "note": "a", "modules": [format!("package test\n\n{module}")],

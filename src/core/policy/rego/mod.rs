@@ -51,6 +51,7 @@ pub(super) struct Policies {
     rules: Rules,
     entry: Entry,
     reads: Reads,
+    is_wide: bool,
 }
 
 impl Policies {
@@ -67,12 +68,17 @@ impl Policies {
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Some(Self { id, engine, rules, entry, reads })
+        Some(Self { id, engine, rules, entry, reads, is_wide: false })
     }
 
-    /// Whether a policy calls a builtin whose cost has no bound.
-    pub(super) fn needs_pool(&self) -> bool {
-        false
+    /// Gives builtins room for what a serving thread has no time for.
+    pub(super) fn widen(&mut self) {
+        self.is_wide = true;
+    }
+
+    /// Whether deciding may take longer than a serving thread has.
+    pub(super) fn is_wide(&self) -> bool {
+        self.is_wide
     }
 
     /// How many rule definitions are served.

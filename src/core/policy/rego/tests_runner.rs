@@ -85,6 +85,7 @@ fn result(
 fn run(loaded: &Loaded, path: &RulePath) -> RegoTestOutcome {
     let mut engine = loaded.engine.clone();
     builtins::set_now(NOW);
+    builtins::set_wide(false);
     let value = catch_unwind(AssertUnwindSafe(|| {
         engine.eval_rule(path.to_string()).map_err(|error| error.to_string())
     }));

@@ -38,11 +38,15 @@ fn check_masked(expression: &str) {
     check_masked_with(expression, "");
 }
 
+/// What is read comes through `object.get` and `plain`, whose results have no static type: what has one
+/// is refused before it can fail.
 #[track_caller]
 fn check_masked_with(expression: &str, rules: &str) {
     let module = format!(
-        "package p\nimport input.request.headers as h\nimport input.attributes.request.http as e\n\
+        "package p\nh := object.get(input, [\"request\", \"headers\"], {{}})\n\
+         e := object.get(input, [\"attributes\", \"request\", \"http\"], {{}})\n\
          basic := base64.decode(split(e.headers.authorization, \" \")[1])\n\
+         plain(x) := x\n\
          default allow := false\nallow if {{ x := {expression}; x != null }}\n{rules}"
     );
     let mut request = request("GET /a?token=canary-token", &SECRETS);
@@ -84,7 +88,7 @@ fn an_error_in_rego_says_nothing_of_what_the_request_held() {
             "S + 1",
             "abs(S)",
             "count(1 + S)",
-            "startswith([S], \"a\")",
+            "startswith(plain([S]), \"a\")",
             "concat(S, [1])",
             "object.get(S, \"a\", 1)",
             "json.unmarshal(concat(\"\", [\"{\", S]))",
@@ -100,13 +104,13 @@ fn an_error_in_rego_says_nothing_of_what_the_request_held() {
             "max(S + 0)",
             "bits.and(S, 1)",
         ] {
-            check_masked(&builtin.replace('S', secret));
+            check_masked(&builtin.replace('S', &format!("plain({secret})")));
         }
     }
     check_masked("startswith(h.cookie, \"a\")");
     check_masked("lower(input.request.body)");
-    check_masked("input.request.query + 1");
-    check_masked("upper(input)");
+    check_masked("plain(input.request.query) + 1");
+    check_masked("upper(plain(input))");
 }
 
 /// Two definitions that give different values are an error whose text names both.
