@@ -208,7 +208,7 @@ mod tests {
         let whole = packed(&[(FILE, "a", b"content")]);
         check(&whole[..whole.len() / 2], Err("archive `a.tar.gz`"));
         check(&whole[..whole.len() - 4], Err("archive `a.tar.gz`"));
-        let mut changed = whole.clone();
+        let mut changed = whole;
         let checksum = changed.len() - 8;
         changed[checksum] ^= 1;
         check(&changed, Err("archive `a.tar.gz`"));

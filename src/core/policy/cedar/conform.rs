@@ -113,7 +113,7 @@ impl CedarCase {
         &self,
         request: &CedarRequest<'_>,
     ) -> Result<CedarAnswer, Box<dyn std::error::Error>> {
-        let uid = |value: &Value| EntityUid::from_json(value.clone());
+        let uid = |value: &Value| EntityUid::from_json(value.clone()).map_err(Box::new);
         let action = uid(request.action)?;
         let schema = request.is_validated.then_some(&self.schema);
         let context =
