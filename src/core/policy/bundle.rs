@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
 use super::manifest::{Language, Manifest};
-use super::{Files, Findings, Reason, cedar, rego};
+use super::{Files, Finding, Findings, Reason, cedar, rego};
 use crate::request::AccessRequest;
 
 /// More findings than this help nobody; the first are kept.
@@ -138,6 +138,19 @@ impl Bundle {
             (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
         }
     }
+}
+
+/// Adds what is wrong with the test modules of a bundle, which is not what keeps it from being loaded.
+pub fn check_tests(files: &Files, findings: &mut Findings) {
+    let mut of_tests = Findings::default();
+    rego::check_tests(files, &mut of_tests);
+    let is_known = |new: &Finding| {
+        let place = |f: &Finding| (f.severity, f.file.clone(), f.line, f.column, f.message.clone());
+        findings.0.iter().any(|known| place(known) == place(new))
+    };
+    of_tests.0.retain(|new| !is_known(new));
+    findings.0.append(&mut of_tests.0);
+    finish(findings, files);
 }
 
 /// The stricter of two verdicts decides; the policies of the other stand beside it where it says the

@@ -18,7 +18,7 @@ mod cedar;
 mod rego;
 pub mod cases;
 
-pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins};
+pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,

@@ -114,7 +114,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a manifest that names no package",
             ".manifest",
             "{\"metadata\": {\"portreeve\": {\"entrypoint\": \"a b\"}}}",
-            ".manifest:1:28: error: entry point",
+            ".manifest:1:29: error: entry point",
         ),
         bad(
             "a long path",

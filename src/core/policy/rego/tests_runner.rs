@@ -63,6 +63,14 @@ pub fn run_rego_tests(files: &Files) -> Vec<RegoTestResult> {
     tests.collect()
 }
 
+/// What is wrong with the test modules: findings of a load that holds them too. A bundle without any
+/// has none.
+pub(in super::super) fn check_tests(files: &Files, findings: &mut Findings) {
+    if files.iter().any(|(file, _)| load::is_rego(file) && load::is_test(file)) {
+        load::load(files, Modules::WithTests, TIME_LIMIT, findings);
+    }
+}
+
 fn result(
     loaded: &Loaded,
     path: &RulePath,
