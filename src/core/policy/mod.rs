@@ -19,6 +19,7 @@ mod rego;
 pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
+pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };

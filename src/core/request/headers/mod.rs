@@ -41,12 +41,14 @@ pub(super) fn strip(headers: &mut HeaderMap, protocol: Protocol) -> Result<Strip
     if found.has_crumbs {
         join_cookies(headers);
     }
-    let named = match found.known {
-        0 if !found.has_family => return Ok(stripped),
-        _ if found.has_tokens => named_by_connection(headers)?,
-        // Of most HTTP/1.1 heads nothing but `Connection: keep-alive` is to be removed.
-        _ => Vec::new(),
-    };
+    // Of most HTTP/1.1 heads nothing but `Connection: keep-alive` is to be removed.
+    if found.known & !CONNECTION_BIT == 0 && !found.has_tokens && !found.has_family {
+        if found.known != 0 {
+            headers.remove(CONNECTION);
+        }
+        return Ok(stripped);
+    }
+    let named = if found.has_tokens { named_by_connection(headers)? } else { Vec::new() };
     let mut left = found.known & !CONNECTION_BIT;
     let mut wants_trailers = false;
     if left != 0 {
