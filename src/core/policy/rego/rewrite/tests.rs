@@ -102,6 +102,6 @@ fn a_column_is_one_of_characters_whatever_stands_before_it() {
         ("x", 0, 0),
         ("x", 9, 2),
     ] {
-        assert_eq!(super::in_characters(line, column), expected, "{line:?} {column}");
+        assert_eq!(in_characters(line, column), expected, "{line:?} {column}");
     }
 }
