@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use portreeve_core::policy::UnboundedBuiltins;
+
 use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
@@ -45,7 +47,15 @@ pub(super) fn policy(
             None
         }
     };
-    Some(store::Settings { source: source?, interval, directory: state_dir.join("store") })
+    Some(store::Settings {
+        source: source?,
+        interval,
+        directory: state_dir.join("store"),
+        unbounded_builtins: match raw.unbounded_builtins {
+            raw::UnboundedBuiltins::Refuse => UnboundedBuiltins::Refuse,
+            raw::UnboundedBuiltins::Pool => UnboundedBuiltins::Pool,
+        },
+    })
 }
 
 fn git(check: &mut Check<'_>, at: &At, raw: &raw::Policy, url: &str) -> Option<Source> {

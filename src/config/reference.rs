@@ -11,7 +11,7 @@ use super::schema::{allowed_values, properties, schema};
 const HEAD: &str = "\
 # Configuration
 
-<!-- Generated from `src/config/raw.rs`: `UPDATE_EXPECT=1 cargo test --lib config` rewrites it. -->
+<!-- Generated from `src/config/raw`: `UPDATE_EXPECT=1 cargo test --lib config` rewrites it. -->
 
 `portreeve run -c portreeve.yaml` reads one YAML file; `portreeve config check -c portreeve.yaml` reports
 everything that is wrong with one, with line, column and field. The file is UTF-8, at most 1 MiB, one

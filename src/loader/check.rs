@@ -3,7 +3,7 @@
 //! It reads the bytes, then gives up every right, then loads them on a stack as large as a serving
 //! thread's and tries some requests. Whatever a hostile bundle does to it ends here.
 
-use portreeve_core::policy::{Bundle, Files, Findings, Revision};
+use portreeve_core::policy::{Bundle, Files, Findings, Revision, UnboundedBuiltins};
 
 use super::protocol::{CheckRequest, Checked, Counts, Job, bounded, bounded_findings};
 use super::{LoaderError, disk, sandbox, trial, worker};
@@ -27,7 +27,9 @@ pub fn main() -> Result<(), LoaderError> {
         digest: request.digest.as_str().into(),
         signer: None,
     };
-    let attempt = worker::on_serving_stack(move || load_and_try(&files, revision));
+    let attempt = worker::on_serving_stack(move || {
+        load_and_try(&files, revision, assignment.unbounded_builtins)
+    });
     worker::reply(&match attempt {
         Ok(Ok((counts, findings))) => {
             let findings = bounded_findings(findings);
@@ -43,8 +45,9 @@ pub fn main() -> Result<(), LoaderError> {
 ///
 /// # Errors
 /// Findings of which at least one is an error.
-pub fn load_and_try(files: &Files, revision: Revision) -> Verdict {
+pub fn load_and_try(files: &Files, revision: Revision, builtins: UnboundedBuiltins) -> Verdict {
     let (bundle, mut findings) = Bundle::load(files, revision)?;
+    let bundle = bundle.widened(builtins);
     let languages = bundle.languages();
     trial::run(files, &bundle, &mut findings);
     if findings.has_errors() {
@@ -70,7 +73,7 @@ mod tests {
         let check = |policy: &str| {
             let mut files = Files::default();
             files.insert("p.cedar", policy.as_bytes().to_vec()).unwrap();
-            load_and_try(&files, Revision::default())
+            load_and_try(&files, Revision::default(), UnboundedBuiltins::Refuse)
         };
         let (counts, _) = check("permit(principal, action, resource);").unwrap();
         assert_eq!(counts, Counts { cedar_policies: 1, rego_rules: 0 });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portreeve_core::policy::{Finding, Findings};
+use portreeve_core::policy::{Finding, Findings, UnboundedBuiltins};
 use serde::{Deserialize, Serialize};
 
 use super::{Place, SandboxReport};
@@ -41,6 +41,7 @@ pub struct Assignment {
     /// The store's directory, which exists and is locked by the serving process.
     pub store: PathBuf,
     pub limits: Limits,
+    pub unbounded_builtins: UnboundedBuiltins,
 }
 
 /// What one worker may use before it is killed.

@@ -267,7 +267,12 @@ mod tests {
         let (store, policies, other) = (folder("store"), folder("policies"), folder("other"));
         let source = Source::Dir(policies.clone());
         let limits = Limits::default();
-        let assignment = Assignment { source, store: store.clone(), limits };
+        let assignment = Assignment {
+            source,
+            store: store.clone(),
+            limits,
+            unbounded_builtins: portreeve_core::policy::UnboundedBuiltins::Refuse,
+        };
         let confine = move || {
             let mut report = Report { complete: true, missing: Vec::new() };
             let status = keeper_domain(&assignment, &mut report).unwrap();

@@ -15,6 +15,8 @@ use super::worker;
 /// stops a serving thread. By the time that the thread itself ran, so that a busy machine does not
 /// refuse a bundle.
 const TRIAL_BUDGET: Duration = Duration::from_millis(50);
+/// Of a bundle that is not decided on serving threads.
+const POOL_TRIAL_BUDGET: Duration = Duration::from_millis(400);
 /// As many headers as a listener lets through, by default.
 const MANY_HEADERS: usize = 100;
 /// A long path and a long header; a listener refuses longer heads.
@@ -23,6 +25,7 @@ const LONG_TEXT_BYTES: usize = 8 << 10;
 /// Decides the samples; findings of which one is an error refuse the bundle.
 pub(super) fn run(files: &Files, bundle: &Bundle, findings: &mut Findings) {
     let only = only_policy(files);
+    let budget = if bundle.needs_pool() { POOL_TRIAL_BUDGET } else { TRIAL_BUDGET };
     for (name, sample) in samples() {
         let request = match sample {
             Ok(request) => request,
@@ -34,7 +37,7 @@ pub(super) fn run(files: &Files, bundle: &Bundle, findings: &mut Findings) {
         let before = processor_time();
         let decision = decide(bundle, &request);
         let taken = processor_time().saturating_sub(before);
-        let found = judge(name, &decision, taken, only);
+        let found = judge(name, &decision, taken, budget, only);
         let is_error = found.as_ref().is_some_and(|found| found.severity == Severity::Error);
         // One policy that fails fails for every sample.
         if let Some(found) = found
@@ -61,7 +64,13 @@ fn only_policy(files: &Files) -> &str {
 }
 
 /// What a decision says about the bundle.
-fn judge(name: &str, decision: &Decision, taken: Duration, only: &str) -> Option<Finding> {
+fn judge(
+    name: &str,
+    decision: &Decision,
+    taken: Duration,
+    budget: Duration,
+    only: &str,
+) -> Option<Finding> {
     let place = decision.errors.iter().find_map(|error| error.policy.as_ref());
     let place = place.or_else(|| decision.policies.first());
     let (file, line) = place.map_or((only, 0), |policy| (&*policy.file, policy.line));
@@ -70,8 +79,8 @@ fn judge(name: &str, decision: &Decision, taken: Duration, only: &str) -> Option
         let message = format!("a trial request ({name}) made the policy engine panic{rule}");
         return Some(Finding::new(Severity::Error, file, line, 0, message));
     }
-    if taken > TRIAL_BUDGET {
-        let limit = TRIAL_BUDGET.as_millis();
+    if taken > budget {
+        let limit = budget.as_millis();
         let message = format!("deciding a trial request ({name}) takes more than {limit} ms{rule}");
         let mut finding = Finding::new(Severity::Error, file, line, 0, message);
         finding.hint = Some("look values up by their keys instead of in nested loops".to_owned());

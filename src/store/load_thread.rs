@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use portreeve_core::policy::{Bundle, Findings, Revision};
+use portreeve_core::policy::{Bundle, Findings, Revision, UnboundedBuiltins};
 use tokio::sync::oneshot;
 
 use super::Stage;
@@ -47,12 +47,15 @@ struct Load {
     reply: oneshot::Sender<Result<Arc<Bundle>, Refused>>,
 }
 
-pub(super) fn start(directory: Arc<Directory>) -> io::Result<LoadThread> {
+pub(super) fn start(
+    directory: Arc<Directory>,
+    builtins: UnboundedBuiltins,
+) -> io::Result<LoadThread> {
     let (jobs, queue) = sync_channel(MAX_JOBS);
     std::thread::Builder::new()
         .name("policy-loader".to_owned())
         .stack_size(SERVING_STACK_BYTES)
-        .spawn(move || run(&directory, &queue))?;
+        .spawn(move || run(&directory, builtins, &queue))?;
     Ok(LoadThread { jobs })
 }
 
@@ -78,7 +81,7 @@ impl LoadThread {
     }
 }
 
-fn run(directory: &Directory, queue: &Receiver<Job>) {
+fn run(directory: &Directory, builtins: UnboundedBuiltins, queue: &Receiver<Job>) {
     let mut retired: Vec<Arc<Bundle>> = Vec::new();
     loop {
         let job = if retired.is_empty() {
@@ -90,7 +93,8 @@ fn run(directory: &Directory, queue: &Receiver<Job>) {
             Ok(Job::Load(job)) => {
                 let Load { place, revision, pointer, reply } = *job;
                 // A reply that nobody waits for drops its bundle here.
-                let _ = reply.send(load(directory, place, revision, &pointer));
+                let loaded = load(directory, place, revision, &pointer);
+                let _ = reply.send(loaded.map(|bundle| Arc::new(bundle.widened(builtins))));
             }
             Ok(Job::Retire(bundle)) => {
                 if retired.len() >= MAX_RETIRED {
@@ -110,11 +114,11 @@ fn load(
     place: Place,
     revision: Revision,
     pointer: &Pointer,
-) -> Result<Arc<Bundle>, Refused> {
+) -> Result<Bundle, Refused> {
     let files = read_bundle(directory.path(), place, &pointer.digest)
         .map_err(|error| refused(Stage::Load, format!("failed to read the bundle: {error}")))?;
     let bundle = match catch_unwind(AssertUnwindSafe(|| Bundle::load(&files, revision))) {
-        Ok(Ok((bundle, _))) => Arc::new(bundle),
+        Ok(Ok((bundle, _))) => bundle,
         Ok(Err(findings)) => {
             let text = "the check accepted the bundle, and it does not load".to_owned();
             return Err(Refused { stage: Stage::Load, text, findings });

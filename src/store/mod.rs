@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use portreeve_core::policy::{Bundle, Findings, Languages, Revision};
+use portreeve_core::policy::{Bundle, Findings, Languages, Revision, UnboundedBuiltins};
 use tokio::sync::{Notify, mpsc};
 
 use crate::clock::Clock;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub interval: Duration,
     /// The mirror and the activated bundles; under `state_dir`.
     pub directory: PathBuf,
+    /// Whether Rego is decided in the pool, with room for it.
+    pub unbounded_builtins: UnboundedBuiltins,
 }
 
 /// Why there is no store.
@@ -97,11 +99,12 @@ impl Store {
         program: &Path,
     ) -> Result<(Self, mpsc::Receiver<Event>), StoreError> {
         let directory = Arc::new(directory::Directory::open(&settings.directory)?);
-        let Settings { source, interval, directory: _ } = settings;
+        let Settings { source, interval, directory: _, unbounded_builtins } = settings;
         let assignment = Assignment {
             source: source.clone(),
             store: directory.path().to_path_buf(),
             limits: Limits::default(),
+            unbounded_builtins,
         };
         let keeper = Keeper::start(program, &assignment).await?;
         let shared = Arc::new(Shared::new(&source));
@@ -111,7 +114,8 @@ impl Store {
             status.loader =
                 LoaderStatus { state: LoaderState::Ready, process, text: None, sandbox };
         });
-        let loads = load_thread::start(Arc::clone(&directory)).map_err(StoreError::Thread)?;
+        let loads = load_thread::start(Arc::clone(&directory), unbounded_builtins)
+            .map_err(StoreError::Thread)?;
         let (events, receiver) = mpsc::channel(EVENT_CAPACITY);
         let shared_by_task = Arc::clone(&shared);
         let task = activation::Task::new(

@@ -27,6 +27,13 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
 
+pub(super) const CEDAR: CaseFiles = texts![
+    "conformance/cedar/cases/documents.cedar",
+    "conformance/cedar/cases/documents.cedarschema",
+    "conformance/cedar/cases/documents.entities.json",
+    "conformance/cedar/cases/documents.json",
+];
+
 pub(super) const REGO: CaseFiles = texts![
     "conformance/rego/cases/errors.json",
     "conformance/rego/cases/language.json",
@@ -42,6 +49,9 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         }
         Suite::CanonicalRequest => {
             include_str!(repository_file!("conformance/canonical-request/expected_failures.toml"))
+        }
+        Suite::Cedar => {
+            include_str!(repository_file!("conformance/cedar/expected_failures.toml"))
         }
         Suite::SpiffeId => {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))

@@ -4,6 +4,8 @@
 //! [`CaseResult`]s. The list of expected failures is held against the results in one place.
 
 mod canonical_request;
+mod cedar;
+mod cedar_files;
 mod embedded;
 mod expected;
 mod json_cases;
@@ -29,11 +31,13 @@ use crate::loader::Guard;
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   cedar               requests with the decision, reasons and errors of Cedar
 ///   rego                queries and their results, in the format of OPA's compliance cases
 ///
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
-/// for `policy` a bundle or a folder of bundles, for `rego` JSON or YAML files, otherwise JSON files;
-/// `schemas/` describes them. A
+/// for `policy` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
+/// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
+/// some of those), otherwise JSON files; `schemas/` describes them. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
@@ -67,17 +71,20 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    Cedar,
     Rego,
 }
 
 impl Suite {
-    const ALL: [Self; 4] = [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Rego];
+    const ALL: [Self; 5] =
+        [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Cedar, Self::Rego];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::Cedar => "cedar",
             Self::Rego => "rego",
         }
     }
@@ -120,6 +127,7 @@ fn results(
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
     };
     let expected = match expected {

@@ -32,6 +32,11 @@ fn spiffe_id_cases_hold() {
 }
 
 #[test]
+fn cedar_cases_hold() {
+    check(Suite::Cedar, 8);
+}
+
+#[test]
 fn rego_cases_hold() {
     check(Suite::Rego, 30);
 }
@@ -98,6 +103,31 @@ fn a_wrong_expectation_about_an_id_fails() {
     ]);
     let expected = ["passed", "failed", "failed", "failed", "failed", "failed", "errored"];
     assert_eq!(outcomes(Suite::SpiffeId, &cases), expected);
+}
+
+/// Archives beside each other, and each by itself, hold the same cases.
+#[test]
+fn cedar_cases_come_from_archives_too() {
+    let mut builder =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (name, text) in embedded::CEDAR {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
+    let packed = builder.into_inner().unwrap().finish().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.tar.gz", "b.tar.gz"] {
+        std::fs::write(folder.path().join(name), &packed).unwrap();
+    }
+    let count = |cases: Option<&Path>| {
+        let results = results(Suite::Cedar, cases, None).unwrap();
+        assert_eq!(Summary::of(&results).failed, 0);
+        results.len()
+    };
+    let embedded = count(None);
+    assert_eq!(count(Some(&folder.path().join("a.tar.gz"))), embedded);
+    assert_eq!(count(Some(folder.path())), 2 * embedded);
 }
 
 /// A case with a module `package test` and the query `data.test.p = x`.
@@ -199,10 +229,13 @@ fn cases_are_what_the_published_schemas_say() {
         ),
         (embedded::SPIFFE_ID, include_str!("../../../schemas/spiffe-id-cases.json")),
         (embedded::REGO, include_str!("../../../schemas/rego-cases.json")),
+        (embedded::CEDAR, include_str!("../../../schemas/cedar-cases.json")),
     ];
+    // Beside a test file of Cedar stand its policies, schema and entities.
+    let is_cases = |name: &str| name.ends_with(".json") && !name.ends_with(".entities.json");
     for (files, schema) in suites {
         let validator = validator(schema);
-        for (name, text) in files {
+        for (name, text) in files.iter().filter(|(name, _)| is_cases(name)) {
             let cases: Value = serde_json::from_str(text).unwrap();
             let error = validator.iter_errors(&cases).next().map(|error| error.to_string());
             assert_eq!(error, None, "{name}");
@@ -218,6 +251,7 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
+        ("conformance/cedar/cases", embedded::CEDAR),
         ("conformance/rego/cases", embedded::REGO),
     ] {
         let files = read::files_of(&root.join(suite)).unwrap();

@@ -18,7 +18,7 @@ use crate::loader::{Counts, Failure, Guard};
 /// Reads DIR exactly as a sidecar reads its policy store: parses, validates against the schema of
 /// the request, compiles, and refuses what could not be decided safely or in bounded time. Every
 /// finding names its file, line and column, shows the line and, where it can, says what to do.
-/// Errors keep a bundle from being loaded; warnings do not.
+/// Errors keep a bundle from being loaded, or its tests from being run; warnings do not.
 ///
 /// DIR is a bundle, or a folder of bundles (each folder with a `.manifest` is one).
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(in crate::commands) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Exit code: 0 the bundle loads (warnings do not count), 1 it does not, 2 DIR cannot be read
+Exit code: 0 no error (warnings do not count), 1 an error, 2 DIR cannot be read
 Limits:    docs/policy-limits.md
 
 Examples:

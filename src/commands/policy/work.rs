@@ -7,7 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
-use portreeve_core::policy::{Bundle, Files, Findings, Revision, decide};
+use portreeve_core::policy::{
+    Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
+};
 use portreeve_core::request::{AccessRequest, DocumentError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,9 +85,15 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     let digest = files.digest();
     let revision = Revision { digest: digest.as_str().into(), ..Revision::default() };
     if matches!(task, Task::Check) {
-        return match load_and_try(files, revision) {
-            Ok((counts, findings)) => Answer::Loads { digest, counts, findings },
-            Err(findings) => Answer::DoesNotLoad { digest, findings },
+        return match load_and_try(files, revision, UnboundedBuiltins::Refuse) {
+            Ok((counts, mut findings)) => {
+                check_tests(files, &mut findings);
+                Answer::Loads { digest, counts, findings }
+            }
+            Err(mut findings) => {
+                check_tests(files, &mut findings);
+                Answer::DoesNotLoad { digest, findings }
+            }
         };
     }
     let bundle = match Bundle::load(files, revision) {

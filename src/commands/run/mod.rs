@@ -12,6 +12,7 @@ use crate::loader::{SERVING_STACK_BYTES, THIS_PROGRAM};
 use crate::telemetry;
 
 mod feed;
+mod listeners;
 mod report;
 mod sidecar;
 mod signals;

@@ -7,21 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::feed;
 use super::report::Live;
+use super::{feed, listeners};
 use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
 use crate::audit::{self, Event, Log};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Registry;
 use crate::evaluation::{self, Pool};
-use crate::forward::{self, Routes, Upstreams};
-use crate::http::{Gate, Routing};
+use crate::forward::{self, Upstreams};
 use crate::identity::{self, Identity};
 use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
@@ -63,7 +62,7 @@ impl Sidecar {
     /// # Errors
     /// An address, the log, the store or the loader is not to be had.
     pub async fn start(config: Config, clock: Clock, program: &Path) -> anyhow::Result<Self> {
-        let bound = bind_listeners(&config)?;
+        let bound = listeners::bind(&config)?;
         let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
         let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
         let instance = audit::this_instance(Arc::clone(&config.service));
@@ -73,7 +72,7 @@ impl Sidecar {
         let identity = identity::workload_api::spawn(&config.identity, clock.clone());
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
         let pool = decision_pool();
-        let gates = gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
+        let gates = listeners::gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
 
         let addresses = bound.iter().map(|(_, bound)| bound.address()).collect();
         let live = Arc::new(Live {
@@ -186,7 +185,7 @@ impl Sidecar {
         let routings = new
             .listeners
             .iter()
-            .map(|settings| routing(settings, &next, &self.live.metrics))
+            .map(|settings| listeners::routing(settings, &next, &self.live.metrics))
             .collect::<Result<Vec<_>, _>>()?;
         for (gate, routing) in self.live.gates.iter().zip(routings) {
             gate.routing.store(Arc::new(routing));
@@ -232,16 +231,6 @@ impl Sidecar {
     }
 }
 
-fn bind_listeners(config: &Config) -> anyhow::Result<Vec<(listen::Settings, Bound)>> {
-    let bind = |settings: &listen::Settings| {
-        let bound = listen::bind(settings).with_context(|| {
-            format!("listener `{}` cannot have address {}", settings.name, settings.address)
-        })?;
-        Ok((settings.clone(), bound))
-    };
-    config.listeners.iter().map(bind).collect()
-}
-
 /// As many threads as serve, so that neither starves the other.
 fn decision_pool() -> Pool {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -250,42 +239,6 @@ fn decision_pool() -> Pool {
         stack_bytes: SERVING_STACK_BYTES,
         budget: DECISION_BUDGET,
     })
-}
-
-fn gates(
-    config: &Config,
-    upstreams: &Upstreams,
-    store: &Store,
-    pool: &Pool,
-    log: &Log,
-    clock: &Clock,
-    metrics: &Metrics,
-) -> anyhow::Result<Vec<Arc<Gate>>> {
-    let gate = |settings: &listen::Settings| {
-        Ok(Arc::new(Gate {
-            listener: Arc::clone(&settings.name),
-            mode: settings.mode,
-            routing: ArcSwap::from_pointee(routing(settings, upstreams, metrics)?),
-            policy: store.clone(),
-            pool: pool.clone(),
-            log: log.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            open: AtomicUsize::new(0),
-        }))
-    };
-    config.listeners.iter().map(gate).collect()
-}
-
-fn routing(
-    settings: &listen::Settings,
-    upstreams: &Upstreams,
-    metrics: &Metrics,
-) -> anyhow::Result<Routing> {
-    let routes = Routes::new(&settings.routes, upstreams)?;
-    let names = settings.routes.iter().map(|route| &*route.name);
-    let metrics = metrics.listener(&settings.name, settings.mode, names);
-    Ok(Routing { routes, metrics })
 }
 
 /// The fields in which two configurations differ and which are read once only.

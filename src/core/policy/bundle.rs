@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use cedar_policy::{PolicySet, Schema};
+use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
 use super::manifest::{Language, Manifest};
-use super::{Files, Findings, Reason, cedar, rego};
+use super::{Files, Finding, Findings, Reason, cedar, rego};
 use crate::request::AccessRequest;
 
 /// More findings than this help nobody; the first are kept.
@@ -35,6 +36,17 @@ pub struct Revision {
     pub digest: Arc<str>,
     /// The key that signed the commit, once signatures are verified.
     pub signer: Option<Arc<str>>,
+}
+
+/// What becomes of a call of a builtin whose arguments set its cost, beyond its bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnboundedBuiltins {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// The bound is far wider, and decisions run where they can be given up.
+    Pool,
 }
 
 /// What a bundle holds, for status and for people.
@@ -94,10 +106,20 @@ impl Bundle {
         }
     }
 
+    /// Gives builtins room beyond what a serving thread has time for; the bundle then
+    /// [`needs_pool`](Self::needs_pool). Cedar has no such builtins.
+    #[must_use]
+    pub fn widened(mut self, builtins: UnboundedBuiltins) -> Self {
+        if let (UnboundedBuiltins::Pool, Some(rego)) = (builtins, &mut self.rego) {
+            rego.widen();
+        }
+        self
+    }
+
     /// Whether deciding may overrun, and so is not for a serving thread.
     #[must_use]
     pub fn needs_pool(&self) -> bool {
-        self.rego.as_ref().is_some_and(rego::Policies::needs_pool)
+        self.rego.as_ref().is_some_and(rego::Policies::is_wide)
     }
 
     /// The Cedar policies and their schema, for tests that enter below `AccessRequest`.
@@ -116,6 +138,19 @@ impl Bundle {
             (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
         }
     }
+}
+
+/// Adds what is wrong with the test modules of a bundle, which is not what keeps it from being loaded.
+pub fn check_tests(files: &Files, findings: &mut Findings) {
+    let mut of_tests = Findings::default();
+    rego::check_tests(files, &mut of_tests);
+    let is_known = |new: &Finding| {
+        let place = |f: &Finding| (f.severity, f.file.clone(), f.line, f.column, f.message.clone());
+        findings.0.iter().any(|known| place(known) == place(new))
+    };
+    of_tests.0.retain(|new| !is_known(new));
+    findings.0.append(&mut of_tests.0);
+    finish(findings, files);
 }
 
 /// The stricter of two verdicts decides; the policies of the other stand beside it where it says the

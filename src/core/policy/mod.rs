@@ -11,13 +11,15 @@ mod manifest;
 mod progress;
 mod text;
 mod json;
+mod places;
 mod bundle;
 mod decide;
 mod cedar;
 mod rego;
 pub mod cases;
 
-pub use bundle::{Bundle, EngineValues, Languages, Revision};
+pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
+pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };

@@ -4,6 +4,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
 use super::host::{Host, host};
+use super::protocol::{Protocol, Scheme};
 use super::refusal::Refusal;
 use super::relaxed::Relaxed;
 use super::{headers, query, target};
@@ -22,18 +23,6 @@ pub struct Head {
     pub protocol: Protocol,
     /// The protocol that the caller wants to switch to, such as `websocket`.
     pub upgrade: Option<Box<str>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    Http,
-    Https,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    Http1,
-    Http2,
 }
 
 /// A head in its one form, of which it is open whether its route takes it. Routes are found by it;
@@ -123,25 +112,5 @@ impl Head {
     /// The query's pairs in order, percent-decoded as a form is; a key without `=` has an empty value.
     pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
         query::pairs(self.query().unwrap_or_default())
-    }
-}
-
-impl Scheme {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-impl Protocol {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http1 => "HTTP/1.1",
-            Self::Http2 => "HTTP/2",
-        }
     }
 }

@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 
-use super::head::Scheme;
+use super::protocol::Scheme;
 use super::refusal::Refusal;
 
 /// RFC 1035 §2.3.4: no resolver takes a longer name.
@@ -76,6 +76,7 @@ impl fmt::Display for Host {
 /// The one host of a head; the header is consumed.
 pub(super) fn host(uri: &Uri, headers: &mut HeaderMap, scheme: Scheme) -> Result<Host, Refusal> {
     let from_header = match headers.remove(HOST) {
+        Some(value) if is_canonical_name(value.as_bytes()) => Some(Host(Form::Header(value))),
         Some(value) => {
             let text = std::str::from_utf8(value.as_bytes()).map_err(|_| Refusal::Host)?;
             let rewritten = canonical(text, scheme)?;

@@ -21,6 +21,7 @@ pub(super) enum Rule {
     Cookie,
 }
 
+use super::ends::Ends;
 use Rule::{Claim, Cookie, HopByHop, Once, Ours};
 
 pub(super) static KNOWN: [(&str, Rule); 62] = [
@@ -103,48 +104,57 @@ static FAMILIES: [(&str, Rule); 8] = [
 const SLOTS: usize = 1 << 9;
 /// Found by trial: no two names share a slot. A further name may need another one, and then the
 /// constant below does not compile.
-const SEED: u32 = 0xc2ce_6f45;
+const SEED: u64 = 0x612e_7696_a6ce_cc1b;
 const EMPTY: u8 = u8::MAX;
 static TABLE: [u8; SLOTS] = table();
 
-/// The rule of a name in lower case, with its place in [`KNOWN`] where it stands there.
+/// The rule of a name in lower case.
+pub(super) fn rule_of(name: &str) -> Option<Rule> {
+    let ends = Ends::of(name.as_bytes());
+    match place_of(name, ends).and_then(|place| KNOWN.get(place)) {
+        Some((_, rule)) => Some(*rule),
+        None => family_of(name, ends),
+    }
+}
+
+/// Where a name stands in [`KNOWN`].
 #[inline]
-pub(super) fn rule_of(name: &str) -> Option<(Rule, Option<usize>)> {
-    let bytes = name.as_bytes();
-    let index = usize::from(*TABLE.get(slot(bytes)).unwrap_or(&EMPTY));
-    if let Some((known, rule)) = KNOWN.get(index)
-        && *known == name
-    {
-        return Some((*rule, Some(index)));
-    }
-    match bytes.first() {
-        Some(b'x' | b's' | b'l') => family_of(name).map(|rule| (rule, None)),
-        _ => None,
-    }
+pub(super) fn place_of(name: &str, ends: Ends) -> Option<usize> {
+    let place = usize::from(*TABLE.get(slot(ends))?);
+    let (known, _) = KNOWN.get(place)?;
+    (*known == name).then_some(place)
 }
 
-/// Not inlined: what calls it runs for every header.
-#[inline(never)]
-fn family_of(name: &str) -> Option<Rule> {
-    match name.as_bytes() {
-        [b'x', b'-', ..] | [b's', b's', ..] | [b'l', b'5', ..] => {
-            let family = FAMILIES.iter().find(|(prefix, _)| name.starts_with(prefix));
-            family.map(|(_, rule)| *rule)
+/// The rule of the family that a name belongs to.
+#[inline]
+pub(super) fn family_of(name: &str, ends: Ends) -> Option<Rule> {
+    let begin = ends.first.to_le_bytes();
+    if !matches!(begin, [b'x', b'-', ..] | [b's', b's', ..] | [b'l', b'5', ..]) {
+        return None;
+    }
+    let family = FAMILIES.iter().find(|(prefix, _)| name.starts_with(prefix));
+    family.map(|(_, rule)| *rule)
+}
+
+/// The places of all names with a rule, as bits.
+#[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
+pub(super) const fn bits(rule: Rule) -> u64 {
+    let (mut bits, mut place) = (0, 0);
+    while place < KNOWN.len() {
+        if KNOWN[place].1 as u8 == rule as u8 {
+            bits |= 1 << place;
         }
-        _ => None,
+        place += 1;
     }
+    bits
 }
 
-/// Length, first, middle and last byte tell the known names apart.
-#[expect(clippy::cast_possible_truncation, reason = "a length above 255 only makes a miss")]
-const fn slot(name: &[u8]) -> usize {
-    let ([first, ..], [.., last]) = (name, name) else { return 0 };
-    let middle = match name.split_at_checked(name.len() / 2) {
-        Some((_, [middle, ..])) => *middle,
-        _ => 0,
-    };
-    let key = u32::from_le_bytes([name.len() as u8, *first, middle, *last]);
-    (key.wrapping_mul(SEED) >> 23) as usize
+/// The bit of `connection`, the first of [`KNOWN`].
+pub(super) const CONNECTION_BIT: u64 = 1;
+
+const fn slot(ends: Ends) -> usize {
+    let key = ends.first ^ ends.last.rotate_left(29);
+    (key.wrapping_mul(SEED) >> 55) as usize
 }
 
 #[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
@@ -153,7 +163,7 @@ const fn table() -> [u8; SLOTS] {
     let mut table = [EMPTY; SLOTS];
     let mut index = 0;
     while index < KNOWN.len() {
-        let place = slot(KNOWN[index].0.as_bytes());
+        let place = slot(Ends::of(KNOWN[index].0.as_bytes()));
         assert!(table[place] == EMPTY, "two names share a slot");
         table[place] = index as u8;
         index += 1;
@@ -167,14 +177,15 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, expected: Option<Rule>) {
-        assert_eq!(rule_of(name).map(|(rule, _)| rule), expected, "{name}");
+        assert_eq!(rule_of(name), expected, "{name}");
     }
 
     #[test]
     fn every_known_name_is_found_and_its_neighbours_are_not() {
         assert_eq!(KNOWN[0].0, "connection");
         for (index, (name, rule)) in KNOWN.iter().enumerate() {
-            assert_eq!(rule_of(name), Some((*rule, Some(index))), "{name}");
+            assert_eq!(place_of(name, Ends::of(name.as_bytes())), Some(index), "{name}");
+            check(name, Some(*rule));
             assert_eq!(*name, name.to_ascii_lowercase());
             check(&format!("q{name}"), None);
         }

@@ -42,8 +42,7 @@ fn complaint(case: &Case) -> Option<String> {
     let text = text.replace("./", "");
     let core = fs::read_dir(folder.path()).unwrap().count() > case.files.len();
     // The worker's death is the reserve, not the answer.
-    let is_crash = !matches!(case.verdict, Verdict::Bounded)
-        && (text.contains("the check crashed") || text.contains("the check was stopped"));
+    let is_crash = text.contains("the check crashed") || text.contains("the check was stopped");
     let is_good = status.code() == Some(code) && text.contains(expected) && taken < LIMIT;
     (core || is_crash || !is_good).then(|| {
         let text: String = text.chars().take(700).collect();

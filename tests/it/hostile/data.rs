@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a key that is no string",
             "data.yaml",
             "a: {1: b}\n",
-            "data.yaml: error: the key `1` is not a string",
+            "data.yaml:1:5: error: the key `1` is not a string",
         ),
         bad("data that is no object", "data.json", "[1]", "data.json:1:1: error: "),
         bad("cut data", "data.json", "{\"a\": ", "data.json:1:"),
@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<Case> {
             "two files in one place",
             "data.json",
             "{\"a\": {\"b\": 1}}",
-            "error: `data.a.b` is also set by",
+            "data.json:1:8: error: `data.a.b` is also set by `a/data.json`",
         )
         .and("a/data.json", "{\"b\": 2}"),
         bad("a file of seventeen megabytes", "data.json", vec![b' '; 17 << 20], "data.json"),
@@ -114,7 +114,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a manifest that names no package",
             ".manifest",
             "{\"metadata\": {\"portreeve\": {\"entrypoint\": \"a b\"}}}",
-            ".manifest: error: entry point",
+            ".manifest:1:29: error: entry point",
         ),
         bad(
             "a long path",

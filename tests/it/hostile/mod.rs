@@ -9,3 +9,4 @@ pub(crate) mod corpus;
 mod data;
 mod limits;
 mod rego;
+mod worker;

@@ -168,6 +168,14 @@ pub(super) fn costly() -> Vec<Case> {
         let sum: Vec<_> = (0..n).map(|n| format!("v{n}")).collect();
         format!("package authz\n\nallow if {{\n{some}\t{} < 0\n}}\n", sum.join(" + "))
     };
+    // Small in memory, and without end for whoever descends.
+    let doubled = |condition: &str| {
+        let pairs = (1..40).map(|n| format!("x{n} := [x{p}, x{p}]\n", p = n - 1));
+        format!(
+            "package authz\n\nx0 := [1, 1]\n{}allow if {condition}\n",
+            pairs.collect::<String>()
+        )
+    };
     let list = format!("{{\"list\": [{}1]}}", "1,".repeat(999));
     let call = |call: &str| body(&format!("x := {call}"));
     vec![
@@ -185,6 +193,10 @@ pub(super) fn costly() -> Vec<Case> {
         refused("an exponential comprehension", FILE, format!("package authz\n\nx0 := [1, 2]\n{}allow if count(x29) > 0\n", (1..30).map(|n| format!("x{n} := [y | some a in x{p}; some b in x{p}; y := [a, b]]\n", p = n - 1)).collect::<String>()), "p.rego:"),
         bounded("doubling strings", FILE, format!("package authz\n\nx0 := \"xxxxxxxxxx\"\n{}allow if count(x39) > 0\n", (1..40).map(|n| format!("x{n} := concat(\"\", [x{p}, x{p}])\n", p = n - 1)).collect::<String>())),
         bounded("doubling arrays", FILE, format!("package authz\n\nx0 := [1, 1]\n{}allow if count(x39) > 0\n", (1..40).map(|n| format!("x{n} := array.concat(x{p}, x{p})\n", p = n - 1)).collect::<String>())),
+        bounded("json of a doubling value", FILE, doubled("count(json.marshal(x39)) > 0")),
+        bounded("a printed doubling value", FILE, doubled("count(sprintf(\"%v\", [x39])) > 0")),
+        bounded("YAML of a doubling value", FILE, doubled("count(yaml.marshal(x39)) > 0")),
+        bounded("a walk of a doubling value", FILE, doubled("count([p | walk(x39, [p, _])]) > 0")),
         bounded("amplifying replace", FILE, format!("package authz\n\nx0 := \"xxxxxxxxxx\"\n{}allow if count(x19) > 0\n", (1..20).map(|n| format!("x{n} := replace(x{p}, \"x\", \"xxxxxxxxxx\")\n", p = n - 1)).collect::<String>())),
         bounded("json in json", FILE, format!("package authz\n\nx0 := \"\\\\\\\"\"\n{}allow if count(x49) > 0\n", (1..50).map(|n| format!("x{n} := json.marshal(x{p})\n", p = n - 1)).collect::<String>())),
         bounded("a printed width", FILE, call("count(sprintf(\"%1000000000d\", [1]))")),

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use portreeve::loader::{
     Assignment, CheckRequest, Checked, FetchRequest, Fetched, Keeper, Limits, Place, Source,
 };
+use portreeve_core::policy::UnboundedBuiltins;
 
 use super::support::{ALLOW, PROGRAM, Repo, git_source};
 
@@ -98,6 +99,7 @@ fn a_keeper_ends_on_garbage_and_when_its_parent_is_gone() {
         source: Source::Dir(state.path().to_path_buf()),
         store: state.path().to_path_buf(),
         limits: Limits::default(),
+        unbounded_builtins: UnboundedBuiltins::Refuse,
     };
     let hello = portreeve::loader::encode(&assignment).unwrap();
     assert_eq!(run(&hello), (Some(0), String::new()));
@@ -107,6 +109,11 @@ fn a_keeper_ends_on_garbage_and_when_its_parent_is_gone() {
 async fn keeper(source: Source, limits: Limits) -> (Keeper, tempfile::TempDir) {
     let state = tempfile::tempdir().unwrap();
     fs::create_dir(state.path().join("candidates")).unwrap();
-    let assignment = Assignment { source, store: state.path().to_path_buf(), limits };
+    let assignment = Assignment {
+        source,
+        store: state.path().to_path_buf(),
+        limits,
+        unbounded_builtins: UnboundedBuiltins::Refuse,
+    };
     (Keeper::start(Path::new(PROGRAM), &assignment).await.unwrap(), state)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use portreeve::clock::Clock;
 use portreeve::loader::Source;
 use portreeve::store::{Event, LoaderState, Settings, Stage, Store, StoreError};
+use portreeve_core::policy::UnboundedBuiltins;
 
 use support::{ALLOW, DENY, PROGRAM, Repo, Running, settings};
 
@@ -267,6 +268,7 @@ async fn a_directory_source_is_followed_without_a_commit() {
         source: Source::Dir(policies.path().to_path_buf()),
         interval: Duration::from_millis(200),
         directory: state.path().join("store"),
+        unbounded_builtins: UnboundedBuiltins::Refuse,
     };
     let mut store = Running::spawn(settings, state).await;
     assert_eq!(store.activated().await, (None, String::new()));

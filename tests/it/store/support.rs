@@ -8,6 +8,7 @@ use std::time::Duration;
 use portreeve::clock::Clock;
 use portreeve::loader::Source;
 use portreeve::store::{Event, Settings, Stage, Store};
+use portreeve_core::policy::UnboundedBuiltins;
 use tokio::sync::mpsc::Receiver;
 
 pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_portreeve");
@@ -131,6 +132,7 @@ pub(super) fn settings(repo: &Repo, reference: &str, subdir: &str, state: &Path)
         source: git_source(&repo.url(), reference, subdir),
         interval: Duration::from_secs(3_600),
         directory: state.join("store"),
+        unbounded_builtins: UnboundedBuiltins::Refuse,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Findings;
 use super::json::array;
 use super::literals::check_id;
-use super::place::{error_at, sentence};
+use super::place::{error_at, line_and_column, sentence};
 use super::source::Source;
 use super::words::Words;
 use crate::spiffe::SpiffeId;
@@ -32,6 +32,7 @@ pub(super) fn load(
 ) -> Entities {
     let mut entities: Vec<Entity> = Vec::new();
     let mut offsets = Vec::new();
+    let mut described: HashMap<EntityUid, (Source<'_>, usize)> = HashMap::new();
     for source in sources {
         let elements = array(*source, findings);
         if entities.len() + elements.len() > MAX_ENTITIES {
@@ -42,6 +43,16 @@ pub(super) fn load(
         for (offset, value) in elements {
             match entity(value, words, schema) {
                 Ok(entity) => {
+                    if let Some((other, at)) = described.insert(entity.uid(), (*source, offset)) {
+                        let (line, _) = line_and_column(other.text, at);
+                        let message = format!(
+                            "`{}` is described by {}:{line} already",
+                            entity.uid(),
+                            other.file
+                        );
+                        error_at(findings, source.file, source.text, offset, message);
+                        continue;
+                    }
                     offsets.push((*source, offset));
                     entities.push(entity);
                 }

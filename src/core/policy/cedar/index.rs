@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{
-    ActionConstraint, Entity, EntityUid, Policy, PolicyId, PolicySet, PolicySetError, Schema,
+    ActionConstraint, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, PolicySetError,
+    Schema,
 };
 
 use super::facts::{Attribute, attributes};
@@ -44,21 +45,7 @@ impl Index {
         let mut index = BTreeMap::new();
         for name in ACTIONS.into_iter().chain([OTHER]) {
             let uid: EntityUid = format!("Action::\"{name}\"").parse()?;
-            let ancestors: BTreeSet<EntityUid> =
-                actions.ancestors(&uid).into_iter().flatten().cloned().collect();
-            let action = Entity::new_no_attrs(uid.clone(), ancestors.iter().cloned().collect());
-            let mut bucket = Bucket::of(action);
-            for policy in set.policies() {
-                let is_named = |named: &EntityUid| *named == uid || ancestors.contains(named);
-                let matches = match policy.action_constraint() {
-                    ActionConstraint::Any => true,
-                    ActionConstraint::Eq(named) => is_named(&named),
-                    ActionConstraint::In(named) => named.iter().any(is_named),
-                };
-                if matches {
-                    bucket.add(policy, links.get(policy.id()).copied(), set)?;
-                }
-            }
+            let mut bucket = Bucket::build(uid, &actions, set, &links)?;
             bucket.attributes = attributes(&bucket.reads);
             index.insert(name, bucket);
         }
@@ -67,6 +54,31 @@ impl Index {
 }
 
 impl Bucket {
+    /// The policies of `set` whose scope names the action or a group of it.
+    pub(super) fn build(
+        uid: EntityUid,
+        actions: &Entities,
+        set: &PolicySet,
+        links: &BTreeMap<&PolicyId, &Linked>,
+    ) -> Result<Self, Box<PolicySetError>> {
+        let ancestors: BTreeSet<EntityUid> =
+            actions.ancestors(&uid).into_iter().flatten().cloned().collect();
+        let action = Entity::new_no_attrs(uid.clone(), ancestors.iter().cloned().collect());
+        let mut bucket = Self::of(action);
+        for policy in set.policies() {
+            let is_named = |named: &EntityUid| *named == uid || ancestors.contains(named);
+            let matches = match policy.action_constraint() {
+                ActionConstraint::Any => true,
+                ActionConstraint::Eq(named) => is_named(&named),
+                ActionConstraint::In(named) => named.iter().any(is_named),
+            };
+            if matches {
+                bucket.add(policy, links.get(policy.id()).copied(), set)?;
+            }
+        }
+        Ok(bucket)
+    }
+
     fn of(action: Entity) -> Self {
         let (policies, reads) = (PolicySet::new(), Reads::default());
         Self { action, policies, reads, attributes: Vec::new() }

@@ -1,6 +1,6 @@
 //! `templates.json`: links of policy templates, as the Cedar command line writes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{EntityUid, PolicyId, PolicySet, SlotId};
 use serde::Deserialize;
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Findings;
 use super::json::array;
 use super::literals::check_id;
-use super::parse::{Places, claim};
-use super::place::{error_at, sentence};
+use super::parse::{ParsedFile, Places, claim};
+use super::place::{error_at, sentence, warn_at};
 use super::scan::Statement;
 use super::source::Source;
 use super::words::Words;
@@ -66,6 +66,20 @@ pub(super) fn load(
         }
     }
     all
+}
+
+/// Warns about templates without a link: they decide nothing.
+pub(super) fn unused(files: &[ParsedFile<'_>], links: &[Linked], findings: &mut Findings) {
+    let linked: BTreeSet<&PolicyId> = links.iter().map(|linked| &linked.template).collect();
+    for file in files {
+        for template in file.set.templates().filter(|template| !linked.contains(template.id())) {
+            let start = file.statements.get(template.id()).map_or(0, |statement| statement.start);
+            let message =
+                format!("no link fills the template `{}`: it decides nothing", template.id());
+            let hint = "add a link to `templates.json`, or take the template away";
+            warn_at(findings, file.source, start, message, hint);
+        }
+    }
 }
 
 fn read(value: serde_json::Value, words: &Words) -> Result<Linked, String> {

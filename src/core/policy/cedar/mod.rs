@@ -17,10 +17,14 @@ mod literals;
 mod json;
 mod entities;
 mod links;
+mod annotations;
+mod confusable;
+mod overflow;
 mod reads;
 mod facts;
 mod hierarchy;
 mod index;
+mod conform;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +39,7 @@ use cedar_policy::{
 use super::decide::Verdict;
 use super::{EvaluationError, Files, Findings, Outcome, Reason, progress};
 use crate::request::AccessRequest;
+pub use conform::{CedarAnswer, CedarCase, CedarRequest};
 pub(super) use facts::ConnectionValues;
 use facts::Facts;
 use hierarchy::Hierarchy;
@@ -80,6 +85,8 @@ impl Policies {
         for file in &parsed {
             progress::at_file(file.source.file);
             validate::file(&validator, file, &mut deep, findings);
+            annotations::check(file, findings);
+            overflow::check(file, findings);
             if let Err(error) = set.merge(&file.set, false) {
                 findings.error(file.source.file, 0, 0, place::sentence(&error));
             }
@@ -88,7 +95,10 @@ impl Policies {
         let link_sources = source::data(files, "templates.json", findings);
         let links = links::load(&link_sources, &words, &mut set, &mut places, findings);
         validate::links(&validator, &set, &links, &places, findings);
+        links::unused(&parsed, &links, findings);
         let given = source::data(files, "entities.json", findings);
+        let texts: Vec<_> = parsed.iter().map(|file| file.source).collect();
+        confusable::check(&texts, &[&given[..], &link_sources].concat(), findings);
         let given = entities::load(&given, &words, validator.schema(), findings);
         if findings.has_errors() {
             return None;
@@ -122,7 +132,7 @@ impl Policies {
                 Verdict::of(Outcome::Deny, Reason::NotAllowed)
             }
             Some(bucket) => match self.response(action, bucket, request) {
-                Ok(response) => self.verdict(&response),
+                Ok(response) => verdict(&self.places, &response),
                 Err(error) => failed(place::sentence(&*error)),
             },
             None => failed(format!("there is no action `{action}`")),
@@ -166,35 +176,37 @@ impl Policies {
         let request = Request::new(principal, bucket.action.uid(), resource, context, None)?;
         Ok(Prepared { request, slice, own_entities })
     }
+}
 
-    fn verdict(&self, response: &Response) -> Verdict {
-        let diagnostics = response.diagnostics();
-        let errors: Vec<_> = diagnostics.errors().map(|error| self.error(error)).collect();
-        let policies = match errors.is_empty() {
-            true => diagnostics.reason().filter_map(|id| self.places.get(id).cloned()).collect(),
-            false => errors.iter().filter_map(|error| error.policy.clone()).collect(),
-        };
-        let (outcome, reason) = match response.decision() {
-            _ if !errors.is_empty() => (Outcome::Error, Reason::PolicyError),
-            Decision::Allow => (Outcome::Allow, Reason::Allowed),
-            // Cedar names the forbids that decided; where none did, nothing was permitted.
-            Decision::Deny if diagnostics.reason().next().is_some() => {
-                (Outcome::Deny, Reason::Forbidden)
-            }
-            Decision::Deny => (Outcome::Deny, Reason::NotAllowed),
-        };
-        let mut verdict = Verdict { policies, errors, ..Verdict::of(outcome, reason) };
-        // Cedar reports from hashed sets; the record lists in one order.
-        verdict.policies.sort();
-        verdict.errors.sort_by(|a, b| (&a.policy, &a.text).cmp(&(&b.policy, &b.text)));
-        verdict
-    }
+/// Our rule over Cedar's answer: any error is the outcome, whatever else was satisfied.
+fn verdict(places: &Places, response: &Response) -> Verdict {
+    let diagnostics = response.diagnostics();
+    let errors: Vec<_> =
+        diagnostics.errors().map(|error| evaluation_error(places, error)).collect();
+    let policies = match errors.is_empty() {
+        true => diagnostics.reason().filter_map(|id| places.get(id).cloned()).collect(),
+        false => errors.iter().filter_map(|error| error.policy.clone()).collect(),
+    };
+    let (outcome, reason) = match response.decision() {
+        _ if !errors.is_empty() => (Outcome::Error, Reason::PolicyError),
+        Decision::Allow => (Outcome::Allow, Reason::Allowed),
+        // Cedar names the forbids that decided; where none did, nothing was permitted.
+        Decision::Deny if diagnostics.reason().next().is_some() => {
+            (Outcome::Deny, Reason::Forbidden)
+        }
+        Decision::Deny => (Outcome::Deny, Reason::NotAllowed),
+    };
+    let mut verdict = Verdict { policies, errors, ..Verdict::of(outcome, reason) };
+    // Cedar reports from hashed sets; the record lists in one order.
+    verdict.policies.sort();
+    verdict.errors.sort_by(|a, b| (&a.policy, &a.text).cmp(&(&b.policy, &b.text)));
+    verdict
+}
 
-    fn error(&self, error: &AuthorizationError) -> EvaluationError {
-        let AuthorizationError::PolicyEvaluationError(error) = error;
-        let policy = self.places.get(error.policy_id()).cloned();
-        EvaluationError { policy, text: place::sentence(error.inner()) }
-    }
+fn evaluation_error(places: &Places, error: &AuthorizationError) -> EvaluationError {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    let policy = places.get(error.policy_id()).cloned();
+    EvaluationError { policy, text: place::sentence(error.inner()) }
 }
 
 /// A request that is ready to be evaluated.

@@ -2,6 +2,7 @@
 
 use miette::Diagnostic;
 
+use super::source::Source;
 use crate::policy::{Finding, Findings, Severity};
 
 /// The line and column, both from 1 and the column in characters, of a place in a text.
@@ -22,6 +23,20 @@ pub(super) fn error_at(
 ) {
     let (line, column) = line_and_column(text, offset);
     findings.error(file, line, column, message);
+}
+
+/// A warning at a byte offset of a file, with what to do about it.
+pub(super) fn warn_at(
+    findings: &mut Findings,
+    source: Source<'_>,
+    offset: usize,
+    message: String,
+    hint: &str,
+) {
+    let (line, column) = line_and_column(source.text, offset);
+    let mut finding = Finding::new(Severity::Warning, source.file, line, column, message);
+    finding.hint = Some(hint.to_owned());
+    findings.0.push(finding);
 }
 
 /// Turns Cedar's diagnostic into a finding: at its first label, else at `fallback`.

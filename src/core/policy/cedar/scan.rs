@@ -31,8 +31,20 @@ pub(super) struct Excess {
 /// the parser says what is wrong with them.
 pub(super) fn statements(text: &str) -> Result<Vec<Statement>, Excess> {
     let mut scan = Scan::default();
+    for (offset, token) in tokens(text) {
+        scan.token(token, offset)?;
+    }
+    if let Some(start) = scan.start {
+        scan.found.push(Statement { start, end: text.len() });
+    }
+    Ok(scan.found)
+}
+
+/// Words, strings with their quotes, comments, `&&`, `||` and single characters, each with its offset.
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
         let offset = text.len() - rest.len();
         let length = match first {
             '"' => string_length(rest),
@@ -42,13 +54,9 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, Excess> {
             c => c.len_utf8(),
         };
         let (token, tail) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        scan.token(token, offset)?;
         rest = tail;
-    }
-    if let Some(start) = scan.start {
-        scan.found.push(Statement { start, end: text.len() });
-    }
-    Ok(scan.found)
+        Some((offset, token))
+    })
 }
 
 #[derive(Default)]

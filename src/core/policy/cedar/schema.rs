@@ -1,33 +1,58 @@
 //! Our schema, and what a bundle adds to it.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use cedar_policy::{Schema, SchemaFragment};
 use serde_json::Value;
 
 use super::Findings;
 use super::expansion;
-use super::place::{error_at, report};
+use super::place::{error_at, report, sentence};
 use super::scan::statements;
 use super::source::Source;
 use super::words::SCHEMA;
 use crate::policy::{Severity, progress};
 
+/// Read once in a process: it takes longer than most bundles.
+static OURS: OnceLock<Result<Ours, String>> = OnceLock::new();
+
+#[derive(Debug)]
+struct Ours {
+    fragment: SchemaFragment,
+    /// The names that a bundle may not declare again.
+    declared: BTreeSet<String>,
+    /// For bundles that add nothing.
+    schema: Schema,
+}
+
+impl Ours {
+    fn read() -> Result<Self, String> {
+        let fragment = SchemaFragment::from_cedarschema_str(SCHEMA);
+        let (fragment, _) = fragment.map_err(|error| sentence(&error))?;
+        let schema = Schema::from_schema_fragments([fragment.clone()]);
+        let schema = schema.map_err(|error| sentence(&error))?;
+        Ok(Self { declared: declared(&fragment), fragment, schema })
+    }
+}
+
 /// The schema to validate against; a bundle may add entity types, and nothing that describes a request.
 pub(super) fn load(sources: &[Source<'_>], findings: &mut Findings) -> Option<Schema> {
-    let ours = match SchemaFragment::from_cedarschema_str(SCHEMA) {
-        Ok((fragment, _)) => fragment,
-        Err(error) => {
-            report(findings, Severity::Error, "", "", &error, None);
+    let ours = match OURS.get_or_init(Ours::read) {
+        Ok(ours) => ours,
+        Err(message) => {
+            findings.error("", 0, 0, message);
             return None;
         }
     };
-    let taken = declared(&ours);
-    let mut fragments = vec![ours];
+    if sources.is_empty() {
+        return Some(ours.schema.clone());
+    }
+    let mut fragments = vec![ours.fragment.clone()];
     let mut is_good = true;
     for source in sources {
         progress::at_file(source.file);
-        match fragment(*source, &taken, findings) {
+        match fragment(*source, &ours.declared, findings) {
             Some(fragment) => fragments.push(fragment),
             None => is_good = false,
         }

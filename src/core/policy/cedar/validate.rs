@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{PolicyId, PolicySet, ValidationError, ValidationMode, Validator};
+use cedar_policy::{
+    PolicyId, PolicySet, ValidationError, ValidationMode, ValidationWarning, Validator,
+};
 
 use super::Findings;
 use super::links::Linked;
@@ -45,8 +47,33 @@ pub(super) fn file(
         findings.0.push(error);
     }
     for warning in result.validation_warnings() {
-        let fallback = start(warning.policy_id());
-        report(findings, Severity::Warning, name, text, warning, fallback);
+        let Some(hint) = hint_of(warning) else { continue };
+        let mut told = Findings::default();
+        report(&mut told, Severity::Warning, name, text, warning, start(warning.policy_id()));
+        for mut warning in told.0 {
+            warning.hint.get_or_insert_with(|| hint.to_owned());
+            findings.0.push(warning);
+        }
+    }
+}
+
+/// What to do about a warning; `None` for those of [`super::confusable`], which has their places.
+const fn hint_of(warning: &ValidationWarning) -> Option<&'static str> {
+    match warning {
+        ValidationWarning::ImpossiblePolicy(_) => {
+            Some("the policy decides nothing: a name, a type or a condition is not the one meant")
+        }
+        ValidationWarning::InvalidActionApplication(_) => Some(
+            "the policy decides nothing: requests have a `Workload` or `Anonymous` as principal \
+                  and a `Route` as resource",
+        ),
+        // A kind that is new in Cedar is told as it is.
+        ValidationWarning::MixedScriptString(_)
+        | ValidationWarning::BidiCharsInString(_)
+        | ValidationWarning::BidiCharsInIdentifier(_)
+        | ValidationWarning::MixedScriptIdentifier(_)
+        | ValidationWarning::ConfusableIdentifier(_) => None,
+        _ => Some("the policy loads all the same"),
     }
 }
 

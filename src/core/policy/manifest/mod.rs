@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Files, Finding, Findings, Severity, json, text};
+use super::{Files, Finding, Findings, Severity, json, places, text};
 
 pub(super) const FILE: &str = ".manifest";
 /// A manifest is written by people.
@@ -21,11 +21,18 @@ pub(super) struct Manifest {
     pub(super) audience: Vec<String>,
     #[serde(default)]
     languages: Vec<Language>,
+    /// The file itself, for places in it.
+    #[serde(skip)]
+    text: String,
 }
 
 /// The packages and data that a bundle may hold, by the parts of their paths; OPA's `roots`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Roots(Option<Vec<Vec<String>>>);
+pub(super) struct Roots {
+    parts: Option<Vec<Vec<String>>>,
+    /// Line and column of them.
+    pub(super) place: (u32, u32),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,18 +57,21 @@ impl Manifest {
         let manifest: Value = match serde_json::from_str(text) {
             Ok(manifest) => manifest,
             Err(error) => {
-                findings.error(FILE, 0, 0, error.to_string());
+                let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+                let column = u32::try_from(error.column()).unwrap_or(u32::MAX);
+                findings.error(FILE, line, column, error.to_string());
                 return Self::default();
             }
         };
-        check_versions(&manifest, findings);
-        check_roots(&manifest, findings);
+        check_versions(&manifest, text, findings);
+        check_roots(&manifest, text, findings);
         let ours = manifest.get("metadata").and_then(|metadata| metadata.get("portreeve"));
         match ours.map(Self::deserialize) {
             None => Self::default(),
-            Some(Ok(manifest)) => manifest,
+            Some(Ok(manifest)) => Self { text: text.to_owned(), ..manifest },
             Some(Err(error)) => {
-                findings.error(FILE, 0, 0, format!("`metadata.portreeve`: {error}"));
+                let message = format!("`metadata.portreeve`: {error}");
+                error_at(findings, text, &our_path(ours.and_then(first_wrong)), message);
                 Self::default()
             }
         }
@@ -78,7 +88,7 @@ impl Manifest {
         };
         if !path.split('.').all(is_name) {
             let message = format!("entry point `{written}` is not of the form `data.authz`");
-            findings.error(FILE, 0, 0, message);
+            error_at(findings, &self.text, &our_path(Some("entrypoint")), message);
         }
         format!("data.{path}")
     }
@@ -91,35 +101,58 @@ impl Manifest {
         if !claimed.is_empty() && claimed != present {
             let message =
                 format!("`languages` says {}, and the files are {}", list(&claimed), list(present));
-            findings.error(FILE, 0, 0, message);
+            error_at(findings, &self.text, &our_path(Some("languages")), message);
         }
         if self.entrypoint.is_some() && !present.contains(&Language::Rego) {
-            findings.error(FILE, 0, 0, "`entrypoint` is for Rego, and there is no `*.rego` file");
+            let message = "`entrypoint` is for Rego, and there is no `*.rego` file".to_owned();
+            error_at(findings, &self.text, &our_path(Some("entrypoint")), message);
         }
     }
 }
 
+/// The first key whose value, or name, is not one of ours.
+fn first_wrong(ours: &Value) -> Option<&str> {
+    let is_wrong = |(key, value): &(&String, &Value)| {
+        let alone: Value = [((*key).clone(), (*value).clone())].into_iter().collect();
+        Manifest::deserialize(&alone).is_err()
+    };
+    ours.as_object()?.iter().find(is_wrong).map(|(key, _)| key.as_str())
+}
+
+fn our_path(key: Option<&str>) -> Vec<&str> {
+    ["metadata", "portreeve"].into_iter().chain(key).collect()
+}
+
+fn error_at(findings: &mut Findings, text: &str, path: &[&str], message: String) {
+    let (line, column) = places::in_json(text, path);
+    findings.error(FILE, line, column, message);
+}
+
 /// OPA's `rego_version` and `file_rego_versions`: 1, or nothing.
-fn check_versions(manifest: &Value, findings: &mut Findings) {
-    let mut versions: Vec<(String, &Value)> = Vec::new();
-    versions.extend(manifest.get("rego_version").map(|version| ("rego_version".into(), version)));
+fn check_versions(manifest: &Value, text: &str, findings: &mut Findings) {
+    let mut versions: Vec<(Vec<&str>, String, &Value)> = Vec::new();
+    let all = "rego_version";
+    versions.extend(manifest.get(all).map(|version| (vec![all], all.to_owned(), version)));
     let by_file = manifest.get("file_rego_versions").and_then(Value::as_object);
     for (pattern, version) in by_file.into_iter().flatten() {
-        versions.push((format!("file_rego_versions[\"{pattern}\"]"), version));
+        let path = vec!["file_rego_versions", pattern];
+        versions.push((path, format!("file_rego_versions[\"{pattern}\"]"), version));
     }
-    for (key, version) in versions.into_iter().filter(|(_, version)| version.as_u64() != Some(1)) {
+    versions.retain(|(_, _, version)| version.as_u64() != Some(1));
+    for (path, key, version) in versions {
         let message = format!("`{key}` is {version}: only Rego v1 is supported");
-        let mut finding = Finding::new(Severity::Error, FILE, 0, 0, message);
+        let (line, column) = places::in_json(text, &path);
+        let mut finding = Finding::new(Severity::Error, FILE, line, column, message);
         finding.hint = Some("rewrite the files with `opa fmt --write --rego-v1`".to_owned());
         findings.0.push(finding);
     }
 }
 
 /// A root inside another would leave open whose the data is.
-fn check_roots(manifest: &Value, findings: &mut Findings) {
+fn check_roots(manifest: &Value, text: &str, findings: &mut Findings) {
     let Some(roots) = manifest.get("roots").filter(|roots| !roots.is_null()) else { return };
     let Ok(written) = Vec::<String>::deserialize(roots) else {
-        return findings.error(FILE, 0, 0, "`roots` is not a list of strings");
+        return error_at(findings, text, &["roots"], "`roots` is not a list of strings".to_owned());
     };
     let mut roots: Vec<_> = written.iter().map(|root| (parts(root), root)).collect();
     roots.sort();
@@ -128,7 +161,7 @@ fn check_roots(manifest: &Value, findings: &mut Findings) {
             && inner.starts_with(outer)
         {
             let message = format!("root `{inner_text}` lies inside root `{outer_text}`");
-            findings.error(FILE, 0, 0, message);
+            error_at(findings, text, &["roots"], message);
         }
     }
 }
@@ -144,17 +177,19 @@ impl Roots {
         let manifest: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
         let roots =
             manifest.and_then(|manifest| Vec::<String>::deserialize(manifest.get("roots")?).ok());
-        Self(roots.map(|roots| roots.iter().map(|root| parts(root)).collect()))
+        let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        let parts = roots.map(|roots| roots.iter().map(|root| parts(root)).collect());
+        Self { parts, place: places::in_json(text, &["roots"]) }
     }
 
     /// Whether `path` lies in a root.
     pub(super) fn contain(&self, path: &[String]) -> bool {
-        self.0.as_ref().is_none_or(|roots| roots.iter().any(|root| path.starts_with(root)))
+        self.parts.as_ref().is_none_or(|roots| roots.iter().any(|root| path.starts_with(root)))
     }
 
     /// Whether a root lies below `path`.
     pub(super) fn lie_below(&self, path: &[String]) -> bool {
-        self.0.as_ref().is_some_and(|roots| roots.iter().any(|root| root.starts_with(path)))
+        self.parts.as_ref().is_some_and(|roots| roots.iter().any(|root| root.starts_with(path)))
     }
 }
 

@@ -25,7 +25,7 @@ fn an_entry_point_has_one_form() {
     }
     let refused = "is not of the form `data.authz`";
     for written in ["", "a..b", "a b", "data.", "a[0]"] {
-        let message = format!(".manifest: error: entry point `{written}` {refused}");
+        let message = format!(".manifest:1:45: error: entry point `{written}` {refused}");
         check(&format!(r#"{{"entrypoint": "{written}"}}"#), &message);
     }
 }
@@ -34,7 +34,7 @@ fn an_entry_point_has_one_form() {
 fn an_unknown_key_of_ours_is_refused_and_opas_keys_are_not_ours() {
     check(
         r#"{"entry": "a"}"#,
-        ".manifest: error: `metadata.portreeve`: unknown field `entry`, expected one of \
+        ".manifest:1:45: error: `metadata.portreeve`: unknown field `entry`, expected one of \
          `entrypoint`, `audience`, `languages`",
     );
     let opa = r#"{"rego_version": 1, "revision": "a", "metadata": {"other": 1}}"#;
@@ -47,7 +47,7 @@ fn the_claimed_languages_are_those_of_the_files() {
     check(r#"{"languages": ["rego"]}"#, "data.authz");
     check(
         r#"{"languages": ["rego", "cedar"]}"#,
-        ".manifest: error: `languages` says cedar and rego, and the files are rego",
+        ".manifest:1:45: error: `languages` says cedar and rego, and the files are rego",
     );
     let entrypoint = r#"{"metadata": {"portreeve": {"entrypoint": "authz"}}}"#;
     let seen = read(entrypoint, &[Language::Cedar]);
@@ -57,8 +57,8 @@ fn the_claimed_languages_are_those_of_the_files() {
 #[test]
 fn a_rego_version_that_is_not_1_is_refused_by_name() {
     let manifest = r#"{"rego_version": 0, "file_rego_versions": {"/a/*.rego": 0, "/b": 1}}"#;
-    let expected = ".manifest: error: `rego_version` is 0: only Rego v1 is supported\n\
-                    .manifest: error: `file_rego_versions[\"/a/*.rego\"]` is 0: only Rego v1 is \
+    let expected = ".manifest:1:2: error: `rego_version` is 0: only Rego v1 is supported\n\
+                    .manifest:1:44: error: `file_rego_versions[\"/a/*.rego\"]` is 0: only Rego v1 is \
                     supported";
     assert_eq!(read(manifest, &[Language::Rego]), expected);
     assert_eq!(read(r#"{"rego_version": 1}"#, &[Language::Rego]), "data.authz");
@@ -70,8 +70,8 @@ fn roots_that_overlap_are_refused() {
     assert_eq!(roots(r#"["a/b", "a/c", "ab"]"#), "data.authz");
     assert_eq!(
         roots(r#"["a/b/", "x", "/a"]"#),
-        ".manifest: error: root `a/b/` lies inside root `/a`"
+        ".manifest:1:2: error: root `a/b/` lies inside root `/a`"
     );
-    assert_eq!(roots(r#"["a", ""]"#), ".manifest: error: root `a` lies inside root ``");
-    assert_eq!(roots("7"), ".manifest: error: `roots` is not a list of strings");
+    assert_eq!(roots(r#"["a", ""]"#), ".manifest:1:2: error: root `a` lies inside root ``");
+    assert_eq!(roots("7"), ".manifest:1:2: error: `roots` is not a list of strings");
 }

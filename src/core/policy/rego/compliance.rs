@@ -62,6 +62,7 @@ pub(in crate::policy) fn ask(question: &Question, errors: BuiltinErrors) -> Answ
     };
     engine.set_strict_builtin_errors(errors == BuiltinErrors::Strict);
     builtins::set_now(NOW);
+    builtins::set_wide(false);
     let input = match &question.input {
         Input::Value(value) => value.clone(),
         Input::Term(term) => match query(&mut engine.clone(), term) {

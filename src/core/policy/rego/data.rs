@@ -2,10 +2,11 @@
 //! directory, merged as OPA does. Two files that say different things in one place are refused, and
 //! so is data in the place of a rule, which regorus would silently prefer to the rule.
 
+use marked_yaml::types::MarkedScalarNode;
 use regorus::Value;
 
 use super::super::cases::yaml::{self, Wrong};
-use super::super::{Files, Findings, json, progress, text};
+use super::super::{Files, Findings, json, places, progress, text};
 use super::paths::RulePath;
 use super::rules::Rules;
 
@@ -15,6 +16,7 @@ const MAX_DEPTH: usize = 128;
 /// One data file, hung where its directory says.
 struct Source<'a> {
     file: &'a str,
+    text: &'a str,
     root: Value,
 }
 
@@ -39,11 +41,12 @@ pub(super) fn load(files: &Files, rules: &Rules, findings: &mut Findings) -> Opt
         match parsed {
             Ok(value) => {
                 let root = hang(value, directory);
+                let source = Source { file, text, root };
                 let mut path = Vec::new();
-                if let Err(path) = merge(&mut merged, &root, &mut path) {
-                    report_conflict(file, &path, &sources, findings);
+                if let Err(path) = merge(&mut merged, &source.root, &mut path) {
+                    report_conflict(&source, &RulePath(path), &sources, findings);
                 }
-                sources.push(Source { file, root });
+                sources.push(source);
             }
             Err(Wrong { line, column, message }) => findings.error(file, line, column, message),
         }
@@ -68,9 +71,22 @@ fn parse_yaml(text: &str, values: &mut usize) -> Result<Value, Wrong> {
     *values = values
         .checked_sub(yaml::count(&seen))
         .ok_or_else(|| Wrong::new(0, format!("there are more than {} values", json::MAX_VALUES)))?;
-    drop(seen);
     let value = Value::from_yaml_str(text);
-    check_shape(value.map_err(|error| Wrong::new(0, format!("the data is no YAML: {error}")))?)
+    let value = value.map_err(|error| Wrong::new(0, format!("the data is no YAML: {error}")))?;
+    // YAML knows keys that are no strings; `data` has string keys only.
+    check_shape(value).map_err(|wrong| {
+        let is_no_string = |key: &MarkedScalarNode| {
+            key.may_coerce() && Value::from_yaml_str(key).is_ok_and(|key| key.as_string().is_err())
+        };
+        match places::yaml_key(&seen, is_no_string) {
+            Some((key, (line, column))) => Wrong { line, column, message: no_string(&key) },
+            None => wrong,
+        }
+    })
+}
+
+fn no_string(key: &str) -> String {
+    format!("the key `{key}` is not a string: write it in quotes")
 }
 
 fn check_shape(value: Value) -> Result<Value, Wrong> {
@@ -81,7 +97,7 @@ fn check_shape(value: Value) -> Result<Value, Wrong> {
     Ok(value)
 }
 
-/// YAML knows keys that are no strings; `data` has string keys only.
+/// Every key is a string, and nothing is too deep.
 fn check_keys(value: &Value, depth: usize) -> Result<(), String> {
     if depth > MAX_DEPTH {
         return Err(format!("the data is nested deeper than {MAX_DEPTH} levels"));
@@ -89,7 +105,7 @@ fn check_keys(value: &Value, depth: usize) -> Result<(), String> {
     if let Value::Object(object) = value {
         for (key, value) in object.iter() {
             if key.as_string().is_err() {
-                return Err(format!("the key `{key}` is not a string: write it in quotes"));
+                return Err(no_string(&key.to_string()));
             }
             check_keys(value, depth + 1)?;
         }
@@ -125,11 +141,29 @@ fn merge(into: &mut Value, from: &Value, path: &mut Vec<String>) -> Result<(), V
     Ok(())
 }
 
-fn report_conflict(file: &str, path: &[String], sources: &[Source<'_>], findings: &mut Findings) {
-    let path = RulePath(path.to_vec());
-    let other = sources.iter().find(|source| defines(&source.root, &path));
+fn report_conflict(
+    at: &Source<'_>,
+    path: &RulePath,
+    sources: &[Source<'_>],
+    findings: &mut Findings,
+) {
+    let other = sources.iter().find(|source| defines(&source.root, path));
     let other = other.map_or("another file", |source| source.file);
-    findings.error(file, 0, 0, format!("`{path}` is also set by `{other}`"));
+    let (line, column) = at.place(path);
+    findings.error(at.file, line, column, format!("`{path}` is also set by `{other}`"));
+}
+
+impl Source<'_> {
+    /// Where the file says what `data` has at a path; its start where that is all of the file.
+    fn place(&self, path: &RulePath) -> (u32, u32) {
+        let directories = self.file.matches('/').count();
+        let keys: Vec<&str> = path.0.iter().skip(directories).map(String::as_str).collect();
+        match keys.as_slice() {
+            [] => (1, 1),
+            keys if self.file.ends_with(".json") => places::in_json(self.text, keys),
+            keys => places::in_yaml(self.text, keys),
+        }
+    }
 }
 
 fn check_rules(sources: &[Source<'_>], merged: &Value, rules: &Rules, findings: &mut Findings) {

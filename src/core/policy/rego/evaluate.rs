@@ -26,6 +26,7 @@ impl Policies {
     pub(in crate::policy) fn evaluate(&self, request: &AccessRequest) -> Verdict {
         let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
         builtins::set_now(request.time);
+        builtins::set_wide(self.is_wide);
         engine.set_input(input::document(request, self.reads));
         let mut evaluation = Evaluation { engine, rules: &self.rules, is_clean: true };
         let verdict = evaluation.verdict(&self.entry.allow, self.entry.deny.as_ref());

@@ -68,9 +68,12 @@ fn load_as_parsed(
     findings: &mut Findings,
 ) -> Option<(Engine, Rules)> {
     let mut engine = new_engine(time_limit);
+    let mut rules = 0_usize;
     for (file, content) in files.iter().filter(|(file, _)| is_module(file, modules)) {
+        let before = engine.get_modules().len();
         add_module(&mut engine, file, content, sources, findings);
-        let rules: usize = engine.get_modules().iter().map(|module| module.policy.len()).sum();
+        let added = engine.get_modules().iter().skip(before);
+        rules += added.map(|module| module.policy.len()).sum::<usize>();
         if rules > MAX_RULES {
             findings.error(file, 0, 0, format!("the bundle has more than {MAX_RULES} rules"));
             break;

@@ -38,6 +38,7 @@ use rules::Rules;
 
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
+pub(super) use tests_runner::check_tests;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
 /// Numbers the bundles of this process, so that a thread knows its engines apart.
@@ -51,6 +52,7 @@ pub(super) struct Policies {
     rules: Rules,
     entry: Entry,
     reads: Reads,
+    is_wide: bool,
 }
 
 impl Policies {
@@ -67,12 +69,17 @@ impl Policies {
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let reads = Reads::of(engine.get_modules());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Some(Self { id, engine, rules, entry, reads })
+        Some(Self { id, engine, rules, entry, reads, is_wide: false })
     }
 
-    /// Whether a policy calls a builtin whose cost has no bound.
-    pub(super) fn needs_pool(&self) -> bool {
-        false
+    /// Gives builtins room for what a serving thread has no time for.
+    pub(super) fn widen(&mut self) {
+        self.is_wide = true;
+    }
+
+    /// Whether deciding may take longer than a serving thread has.
+    pub(super) fn is_wide(&self) -> bool {
+        self.is_wide
     }
 
     /// How many rule definitions are served.

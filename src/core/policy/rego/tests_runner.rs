@@ -63,6 +63,14 @@ pub fn run_rego_tests(files: &Files) -> Vec<RegoTestResult> {
     tests.collect()
 }
 
+/// What is wrong with the test modules: findings of a load that holds them too. A bundle without any
+/// has none.
+pub(in super::super) fn check_tests(files: &Files, findings: &mut Findings) {
+    if files.iter().any(|(file, _)| load::is_rego(file) && load::is_test(file)) {
+        load::load(files, Modules::WithTests, TIME_LIMIT, findings);
+    }
+}
+
 fn result(
     loaded: &Loaded,
     path: &RulePath,
@@ -85,6 +93,7 @@ fn result(
 fn run(loaded: &Loaded, path: &RulePath) -> RegoTestOutcome {
     let mut engine = loaded.engine.clone();
     builtins::set_now(NOW);
+    builtins::set_wide(false);
     let value = catch_unwind(AssertUnwindSafe(|| {
         engine.eval_rule(path.to_string()).map_err(|error| error.to_string())
     }));

@@ -75,6 +75,7 @@ fn literals_that_never_match_are_refused() {
             a.cedar:4:39: error: `Path::"orders"` never matches: the request target is not a path
             a.cedar:5:39: error: `Path::"/a/../b"` never matches: the path has a dot segment
             a.cedar:6:57: error: `Anonymous::"any"` never matches: a caller without identity is `Anonymous::"anonymous"`
+            a.cedar:7:1: warning: no link fills the template `t`: it decides nothing
             a.cedar:7:62: error: `Path::"a//b"` never matches: the path has a byte that must not stand in a path"#]],
     );
 }

@@ -63,4 +63,6 @@ fn check_findings(texts: &[(&str, &str)], expected: Expect) {
 
 mod decisions;
 mod findings;
+mod pitfalls;
+mod limits;
 mod typed;

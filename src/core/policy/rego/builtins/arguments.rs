@@ -1,5 +1,6 @@
 //! Arguments as the builtins read them, and regorus' own builtins to call once they are checked.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 use regorus::Value;
@@ -15,8 +16,19 @@ pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 pub(super) const MAX_ELEMENTS: usize = 10_000;
 /// Steps of a builtin that compares each of one with each of another: about 10 ms.
 pub(super) const MAX_STEPS: usize = 1 << 22;
+/// How many times that room a decision has that runs where it can be given up.
+const WIDE: usize = 64;
 /// The arguments that regorus' builtins take at most.
 const MOST_ARGUMENTS: usize = 4;
+
+thread_local! {
+    static ROOM: Cell<usize> = const { Cell::new(1) };
+}
+
+/// Says for this thread whether what follows may be given up, and so has room.
+pub(in super::super) fn set_wide(is_wide: bool) {
+    ROOM.set(if is_wide { WIDE } else { 1 });
+}
 
 pub(super) fn error<T>(message: impl Into<String>) -> Result<T, BuiltinError> {
     Err(BuiltinError(message.into()))
@@ -84,24 +96,27 @@ pub(super) const fn kind(value: &Value) -> &'static str {
 
 /// Refuses a text that is longer than a builtin makes.
 pub(super) fn check_text(bytes: usize) -> Result<(), BuiltinError> {
-    if bytes > MAX_TEXT_BYTES {
-        return error(format!("the text is longer than {MAX_TEXT_BYTES} bytes"));
+    let most = MAX_TEXT_BYTES * ROOM.get();
+    if bytes > most {
+        return error(format!("the text is longer than {most} bytes"));
     }
     Ok(())
 }
 
 /// Refuses more elements than a builtin makes.
 pub(super) fn check_elements(elements: usize) -> Result<(), BuiltinError> {
-    if elements > MAX_ELEMENTS {
-        return error(format!("there are more than {MAX_ELEMENTS} elements"));
+    let most = MAX_ELEMENTS * ROOM.get();
+    if elements > most {
+        return error(format!("there are more than {most} elements"));
     }
     Ok(())
 }
 
 /// Refuses to compare too many with too many.
 pub(super) fn check_steps(left: usize, right: usize) -> Result<(), BuiltinError> {
-    if left.saturating_mul(right) > MAX_STEPS {
-        return error(format!("the arguments take more than {MAX_STEPS} steps"));
+    let most = MAX_STEPS * ROOM.get();
+    if left.saturating_mul(right) > most {
+        return error(format!("the arguments take more than {most} steps"));
     }
     Ok(())
 }

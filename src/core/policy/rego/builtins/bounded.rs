@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
-use super::arguments::{MAX_TEXT_BYTES, at, check_steps, elements, error, kind, regorus, string};
+use super::arguments::{
+    MAX_TEXT_BYTES, at, check_steps, check_text, elements, error, kind, regorus, string,
+};
 use super::{Builtin, BuiltinError};
 
 pub(super) const BUILTINS: &[Builtin] = &[
@@ -21,7 +23,17 @@ pub(super) const BUILTINS: &[Builtin] = &[
         arity: 2,
         run: |arguments| pairs("strings.any_suffix_match", arguments),
     },
+    Builtin { name: "array.concat", arity: 2, run: array_concat },
+    Builtin { name: "walk", arity: 1, run: walk },
     Builtin { name: "json.marshal", arity: 1, run: json_marshal },
+    Builtin {
+        name: "yaml.marshal",
+        arity: 1,
+        run: |arguments| {
+            check_size(at(arguments, 0)?)?;
+            regorus("yaml.marshal", arguments)
+        },
+    },
     Builtin { name: "json.marshal_with_options", arity: 2, run: json_marshal_with_options },
     Builtin {
         name: "json.unmarshal",
@@ -49,6 +61,8 @@ pub(super) const BUILTINS: &[Builtin] = &[
 pub(super) const MAX_INDENT_BYTES: usize = 32;
 /// Digits that follow each other in a document; numbers are parsed in the square of their length.
 pub(super) const MAX_DIGITS: usize = 1024;
+/// Elements of two arrays together: as many as a large list in data has, copied in about 1 ms.
+pub(super) const MAX_JOINED_ELEMENTS: usize = 100_000;
 
 fn trim(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
     check_steps(string(arguments, 0)?.len(), string(arguments, 1)?.len())?;
@@ -66,8 +80,54 @@ fn pairs(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
     regorus(name, arguments)
 }
 
+/// An array joined with itself again and again doubles each time.
+fn array_concat(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    if let (Value::Array(left), Value::Array(right)) = (at(arguments, 0)?, at(arguments, 1)?)
+        && left.len().saturating_add(right.len()) > MAX_JOINED_ELEMENTS
+    {
+        return error(format!("the arrays hold more than {MAX_JOINED_ELEMENTS} elements"));
+    }
+    regorus("array.concat", arguments)
+}
+
+/// Each value within a value becomes a pair.
+fn walk(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    if !is_within(at(arguments, 0)?, MAX_JOINED_ELEMENTS, |_| 1) {
+        return error(format!("the document holds more than {MAX_JOINED_ELEMENTS} values"));
+    }
+    regorus("walk", arguments)
+}
+
+/// Refuses a value that is longer than a text may be.
+fn check_size(value: &Value) -> Result<(), BuiltinError> {
+    let bytes = |value: &Value| if let Value::String(text) = value { text.len() + 1 } else { 1 };
+    check_text(if is_within(value, MAX_TEXT_BYTES, bytes) { 0 } else { usize::MAX })
+}
+
+/// Whether all values within a value cost no more than `left` together; one that stands in several
+/// places counts in each. It ends when that much is spent.
+fn is_within(value: &Value, mut left: usize, cost: fn(&Value) -> usize) -> bool {
+    let mut pending = vec![value];
+    while let Some(value) = pending.pop() {
+        let Some(rest) = left.checked_sub(cost(value)) else { return false };
+        left = rest;
+        // What is beyond the rest is still one more than it.
+        let most = left + 1;
+        match value {
+            Value::Array(array) => pending.extend(array.iter().take(most)),
+            Value::Set(set) => pending.extend(set.iter().take(most)),
+            Value::Object(object) => {
+                pending.extend(object.iter().take(most).flat_map(|(key, value)| [key, value]));
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
 /// With `<`, `>`, `&` and the two line separators escaped, as Go writes strings.
 fn json_marshal(arguments: &[Value]) -> Result<Value, BuiltinError> {
+    check_size(at(arguments, 0)?)?;
     Ok(Value::from(html_safe(string(&[regorus("json.marshal", arguments)?], 0)?)))
 }
 
@@ -93,6 +153,7 @@ fn json_marshal_with_options(arguments: &[Value]) -> Result<Value, BuiltinError>
     if options.values().any(is_long) {
         return error(format!("an option is longer than {MAX_INDENT_BYTES} bytes"));
     }
+    check_size(at(arguments, 0)?)?;
     let json = regorus("json.marshal_with_options", arguments)?;
     Ok(Value::from(html_safe(string(&[json], 0)?)))
 }

@@ -85,9 +85,12 @@ fn bounds() -> Bounds {
                 collections::MAX_PATCH_COPIES
             ),
         ),
+        (&["json.marshal", "yaml.marshal"], text.clone()),
+        (&["walk"], format!("{} values", bounded::MAX_JOINED_ELEMENTS)),
+        (&["array.concat"], format!("{} elements", bounded::MAX_JOINED_ELEMENTS)),
         (
             &["json.marshal_with_options"],
-            format!("an indent or prefix of {} bytes", bounded::MAX_INDENT_BYTES),
+            format!("{text}; an indent or prefix of {} bytes", bounded::MAX_INDENT_BYTES),
         ),
         (&["json.unmarshal", "json.is_valid"], document.clone()),
         (&["yaml.unmarshal", "yaml.is_valid"], format!("{document}; no aliases")),

@@ -99,6 +99,20 @@ fn what_would_grow_without_bound_is_an_error_beyond_it() {
     check("to_number(\"1e999999999\")", "`to_number`: the exponent is above 308");
     check("units.parse(\"1e999999999Ki\")", "`units.parse`: the exponent is above 308");
     check("units.parse(\"1E\") > 1", "true");
+    let range = "numbers.range(1, 10000)";
+    let twice = |array: &str| format!("array.concat({array}, {array})");
+    let many = twice(&twice(&twice(range)));
+    check(&format!("count({many})"), "80000");
+    check(&twice(&many), "`array.concat`: the arrays hold more than 100000 elements");
+    check(&format!("count([p | walk({range}, [p, _])])"), "10001");
+    check(
+        &format!("count([p | walk([{many}, {many}], [p, _])])"),
+        "`walk`: the document holds more than 100000 values",
+    );
+    let long = "input.long";
+    let too_long = format!("the text is longer than {MAX_TEXT_BYTES} bytes");
+    check(&format!("json.marshal([{long}, {long}])"), &format!("`json.marshal`: {too_long}"));
+    check(&format!("yaml.marshal([{long}, {long}])"), &format!("`yaml.marshal`: {too_long}"));
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod reference;
 use anyhow::anyhow;
 use regorus::{Engine, Value};
 
+pub(super) use arguments::set_wide;
 pub(super) use clock::set_now;
 pub(super) use refused::reason_refused;
 

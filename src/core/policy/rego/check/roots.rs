@@ -70,7 +70,9 @@ fn check_data(data: &Value, path: &mut RulePath, roots: &Roots, findings: &mut F
             path.0.pop();
         }
     } else {
-        findings.error(FILE, 0, 0, format!("the roots do not contain the data at `{path}`"));
+        let (line, column) = roots.place;
+        let message = format!("the roots do not contain the data at `{path}`");
+        findings.error(FILE, line, column, message);
     }
 }
 

@@ -18,6 +18,9 @@ use super::super::{Finding, Findings};
 use super::scan;
 use cursor::Placed;
 
+/// What regorus counts a tab as.
+const TAB_BYTES: u32 = 4;
+
 /// A file as the parser shall see it.
 #[derive(Debug)]
 pub(super) struct Rewritten {
@@ -35,9 +38,9 @@ impl Rewritten {
     }
 }
 
-/// The files of a bundle that the parser sees rewritten.
+/// The files of a bundle that the parser sees, each as it stands and as it was rewritten.
 #[derive(Debug, Default)]
-pub(super) struct Sources(BTreeMap<String, (String, Rewritten)>);
+pub(super) struct Sources(BTreeMap<String, (String, Option<Rewritten>)>);
 
 impl Sources {
     /// What the parser shall see of a file that the scan has passed; `None` after a finding.
@@ -47,25 +50,54 @@ impl Sources {
         text: &str,
         findings: &mut Findings,
     ) -> Option<String> {
-        let Some(rewritten) = rewrite(text) else { return Some(text.to_owned()) };
-        let parsed = rewritten.text.clone();
+        let rewritten = rewrite(text);
+        let parsed = rewritten.as_ref().map_or(text, |rewritten| &rewritten.text).to_owned();
         let before = findings.0.len();
-        scan::scan(file, &parsed, findings);
+        if rewritten.is_some() {
+            scan::scan(file, &parsed, findings);
+        }
         let is_clean = findings.0.len() == before;
         self.0.insert(file.to_owned(), (text.to_owned(), rewritten));
         is_clean.then_some(parsed)
     }
 
-    /// Leads findings of rewritten files back to what stands in them.
+    /// Leads what the parser and the checks behind it found back to what stands in the files.
     pub(super) fn lead_back<'a>(&self, findings: impl Iterator<Item = &'a mut Finding>) {
         for finding in findings {
             let Some((text, rewritten)) = self.0.get(&finding.file) else { continue };
-            finding.column = rewritten.column(finding.line, finding.column);
-            let index = usize::try_from(finding.line).unwrap_or_default().checked_sub(1);
-            let line = index.and_then(|index| text.lines().nth(index));
+            let parsed = rewritten.as_ref().map_or(text, |rewritten| &rewritten.text);
+            if let Some(line) = line_of(parsed, finding.line) {
+                finding.column = in_characters(line, finding.column);
+            }
+            if let Some(rewritten) = rewritten {
+                finding.column = rewritten.column(finding.line, finding.column);
+            }
+            let line = line_of(text, finding.line);
             finding.source = finding.source.take().and(line).map(|line| line.trim().to_owned());
         }
     }
+}
+
+fn line_of(text: &str, line: u32) -> Option<&str> {
+    text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
+}
+
+/// regorus counts bytes, and a tab as four of them; people and editors count characters.
+fn in_characters(line: &str, column: u32) -> u32 {
+    let mut bytes = 1;
+    let mut characters = 1;
+    for character in line.chars() {
+        if bytes >= column {
+            break;
+        }
+        bytes += if character == '\t' { TAB_BYTES } else { bytes_of(character) };
+        characters += 1;
+    }
+    if column == 0 { 0 } else { characters }
+}
+
+fn bytes_of(character: char) -> u32 {
+    u32::try_from(character.len_utf8()).unwrap_or(1)
 }
 
 /// Rewrites one file; `None` where there is nothing to rewrite.

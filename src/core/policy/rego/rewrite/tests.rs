@@ -95,3 +95,17 @@ fn nesting_inside_template_strings_is_nesting() {
     Sources::default().parsed("p.rego", &text, &mut findings);
     assert!(findings.to_string().contains("nested deeper"), "{findings}");
 }
+
+#[test]
+fn a_column_is_one_of_characters_whatever_stands_before_it() {
+    for (line, column, expected) in [
+        ("allow if x", 10, 10),
+        ("\tnot f(y)", 9, 6),
+        ("\t\tx", 9, 3),
+        ("\"über\" == y", 11, 10),
+        ("x", 0, 0),
+        ("x", 9, 2),
+    ] {
+        assert_eq!(in_characters(line, column), expected, "{line:?} {column}");
+    }
+}

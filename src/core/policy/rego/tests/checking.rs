@@ -180,7 +180,7 @@ fn packages_and_data_keep_to_the_roots_and_apart() {
     let all = files(&[("p.rego", module), (".manifest", manifest), ("q/data.json", data)]);
     assert_eq!(
         Bundle::load(&all, Revision::default()).unwrap_err().to_string(),
-        ".manifest: error: the roots do not contain the data at `data.q.s`\n\
+        ".manifest:1:2: error: the roots do not contain the data at `data.q.s`\n\
          p.rego:1:1: error: package `data.p` is outside the roots of `.manifest`"
     );
 }

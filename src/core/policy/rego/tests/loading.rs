@@ -196,7 +196,7 @@ fn data_that_conflicts_is_refused() {
     let module = ("p.rego", "package p\ndefault allow := false");
     check_files(
         &[module, ("data.json", "{\"x\": {\"y\": 1}}"), ("x/data.json", "{\"y\": 2}")],
-        "x/data.json: error: `data.x.y` is also set by `data.json`",
+        "x/data.json:1:2: error: `data.x.y` is also set by `data.json`",
     );
     check_files(
         &[module, ("p/data.json", "{\"allow\": true}")],
@@ -210,7 +210,7 @@ fn data_that_conflicts_is_refused() {
     check_files(&[module, ("data.json", "{\n\"x\": }")], "data.json:2:6: error: expected value");
     check_files(
         &[module, ("data.yaml", "1: x\n")],
-        "data.yaml: error: the key `1` is not a string: write it in quotes",
+        "data.yaml:1:1: error: the key `1` is not a string: write it in quotes",
     );
 }
 
