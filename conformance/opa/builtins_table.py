@@ -30,10 +30,8 @@ NOT_CALLED = {
 DEPRECATED = {"all", "any", "re_match", "set_diff", "net.cidr_overlap"} | {
     "cast_" + kind for kind in ("array", "boolean", "null", "object", "set", "string")
 }
-# The load wants their bounds written out, so that they are called in place.
-WRITTEN_OUT = {"numbers.range", "numbers.range_step"}
-# Refused at load because an argument sets the cost: OPA itself would not survive the edges.
-NOT_VARIED = WRITTEN_OUT | {"bits.lsh", "net.cidr_expand"}
+# An argument sets the cost: OPA itself would not survive the edges.
+NOT_VARIED = {"bits.lsh", "net.cidr_expand", "numbers.range", "numbers.range_step"}
 
 TOKEN = ('"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhIiwibiI6MX0.'
          'U5Wy4gTbhbJzMPCN8Te1hw7o5wZlsMlHAtQdBsvK2vE"')
@@ -263,12 +261,9 @@ def calls(known):
         if lists and name not in NOT_VARIED:
             lists += variations(lists[0])
         unique = {", ".join(arguments): arguments for arguments in lists}
-        if name in WRITTEN_OUT:
-            found[name] = [("%s(%s)" % (name, text), None) for text in unique]
-        else:
-            # Through the input, whose types no compiler knows.
-            found[name] = [
-                ("%s(%s)" % (name, ", ".join("input[%d]" % i for i in range(len(arguments)))), "[%s]" % text)
-                for text, arguments in unique.items()
-            ]
+        # Through the input, whose types no compiler knows.
+        found[name] = [
+            ("%s(%s)" % (name, ", ".join("input[%d]" % i for i in range(len(arguments)))), "[%s]" % text)
+            for text, arguments in unique.items()
+        ]
     return found

@@ -26,6 +26,8 @@ pub(super) struct Uses {
     pub(super) depth: usize,
     /// What may loop, seen so far: `some … in`, an index that is no literal, `walk`.
     loops: usize,
+    /// The next call is a statement.
+    at_statement: bool,
     /// Names declared in the queries around the current expression, the innermost last.
     locals: Vec<BTreeSet<String>>,
 }
@@ -43,6 +45,8 @@ pub(super) struct Call {
     pub(super) span: Span,
     /// Named as the replacement in a `with`, not called here.
     pub(super) is_replacement: bool,
+    /// The whole of a statement: only there one more argument receives the result.
+    pub(super) is_statement: bool,
 }
 
 pub(super) fn uses(rule: &Rule) -> Uses {
@@ -123,7 +127,10 @@ impl Uses {
                 self.loops += 1;
                 self.all(key.iter().chain([value, collection]))
             }
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
+                self.at_statement = matches!(&**expr, Expr::Call { .. });
+                self.expr(expr)
+            }
             Literal::Every { key, value, domain, query, .. } => {
                 let domain = self.expr(domain);
                 let names = key.iter().chain([value]).map(|span| span.text().to_owned());
@@ -143,7 +150,13 @@ impl Uses {
                 && !self.is_local(&name.root)
             {
                 let span = modifier.span.clone();
-                self.calls.push(Call { name, arguments: vec![], span, is_replacement: true });
+                self.calls.push(Call {
+                    name,
+                    arguments: vec![],
+                    span,
+                    is_replacement: true,
+                    is_statement: false,
+                });
             }
             depth = depth.max(self.expr(&modifier.r#as));
             let new = self.references.iter_mut().skip(first);
@@ -194,12 +207,13 @@ impl Uses {
     }
 
     fn call(&mut self, callee: &Expr, arguments: &[Ref<Expr>]) -> usize {
+        let is_statement = std::mem::take(&mut self.at_statement);
         // No local variable can be called: the name is never shadowed.
         if let Some(name) = static_part(callee) {
             self.loops += usize::from(name.root == "walk");
             let arguments = arguments.to_vec();
             let span = start_of(callee).clone();
-            self.calls.push(Call { name, arguments, span, is_replacement: false });
+            self.calls.push(Call { name, arguments, span, is_replacement: false, is_statement });
         }
         self.indices(callee).max(self.all(arguments))
     }

@@ -121,14 +121,17 @@ pub(super) fn check_steps(left: usize, right: usize) -> Result<(), BuiltinError>
     Ok(())
 }
 
-/// Calls regorus' builtin of this name, errors strict.
+/// Calls regorus' builtin of this name, errors strict; that it has no value is one of them.
 pub(super) fn regorus(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
     let (Some((run, _)), Some((span, expressions))) = (BUILTINS.get(name), PLACE.as_ref()) else {
         return error("regorus has no such builtin");
     };
     let expressions = expressions.get(..arguments.len()).unwrap_or_default();
-    run(span, expressions, arguments, true)
-        .map_err(|error| BuiltinError(message::parse(&error.to_string()).text))
+    match run(span, expressions, arguments, true) {
+        Ok(Value::Undefined) => error("it has no value for these arguments"),
+        Ok(value) => Ok(value),
+        Err(error) => Err(BuiltinError(message::parse(&error.to_string()).text)),
+    }
 }
 
 /// regorus' builtins say where a call stands; the interpreter says that of ours.

@@ -1,5 +1,7 @@
 //! regorus' own builtins behind a bound: their results are right, their cost is not.
 
+use std::collections::BTreeSet;
+
 use regorus::Value;
 
 use super::arguments::{
@@ -41,7 +43,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "json.is_valid",
         arity: 1,
-        run: |arguments| document("json.is_valid", arguments),
+        run: |arguments| is_document("json.is_valid", arguments),
     },
     Builtin {
         name: "yaml.unmarshal",
@@ -51,7 +53,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin {
         name: "yaml.is_valid",
         arity: 1,
-        run: |arguments| document("yaml.is_valid", arguments),
+        run: |arguments| is_document("yaml.is_valid", arguments),
     },
 ];
 
@@ -156,6 +158,14 @@ fn json_marshal_with_options(arguments: &[Value]) -> Result<Value, BuiltinError>
     Ok(Value::from(html_safe(string(&[json], 0)?)))
 }
 
+/// Any value may be asked of; none but a text is a document.
+fn is_document(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
+    match at(arguments, 0)? {
+        Value::String(_) => document(name, arguments),
+        _ => Ok(Value::from(false)),
+    }
+}
+
 fn document(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
     let text = string(arguments, 0)?;
     if text.len() > MAX_TEXT_BYTES {
@@ -168,5 +178,25 @@ fn document(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
             return error(format!("the document holds more than {MAX_DIGITS} digits in a row"));
         }
     }
+    if name.starts_with("yaml.") && repeats(text) {
+        return error("the document has an alias, which may repeat without bound");
+    }
     regorus(name, arguments)
+}
+
+/// Whether a name stands both as an anchor and as an alias where a YAML value begins.
+fn repeats(yaml: &str) -> bool {
+    let named = |sign: char| -> BTreeSet<&str> {
+        let starts = yaml.match_indices(sign).filter_map(|(at, _)| {
+            let (before, name) = yaml.split_at_checked(at)?;
+            let begins_value = |c: char| c.is_whitespace() || "[{,:".contains(c);
+            let name = name.get(1..)?;
+            let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+            let end = name.find(|c| !is_part(c)).unwrap_or(name.len());
+            before.chars().next_back().is_none_or(begins_value).then(|| name.get(..end))?
+        });
+        starts.filter(|name| !name.is_empty()).collect()
+    };
+    let anchors = named('&');
+    !anchors.is_empty() && !anchors.is_disjoint(&named('*'))
 }

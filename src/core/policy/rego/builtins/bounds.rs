@@ -1,7 +1,7 @@
 //! What the bounds of the builtins are, in words, for their page.
 
 use super::arguments::{MAX_ELEMENTS, MAX_STEPS, MAX_TEXT_BYTES};
-use super::{bounded, collections, formats, globs, numbers, re2, regexes, times};
+use super::{bounded, collections, formats, globs, numbers, paths, re2, regexes, times};
 
 /// Of one builtin; empty where its cost grows with the length of its arguments only.
 pub(super) fn of(name: &str) -> String {
@@ -92,7 +92,13 @@ fn bounds() -> Bounds {
             &["json.marshal_with_options"],
             format!("{text}; an indent or prefix of {} bytes", bounded::MAX_INDENT_BYTES),
         ),
-        (&["json.unmarshal", "json.is_valid", "yaml.unmarshal", "yaml.is_valid"], document),
+        (&["json.unmarshal", "json.is_valid"], document.clone()),
+        (&["yaml.unmarshal", "yaml.is_valid"], format!("{document}; no aliases")),
+        (&["json.filter", "json.remove"], format!("paths of {} parts", paths::MAX_PATH_PARTS)),
+        (
+            &["base64.decode", "base64.is_valid", "urlquery.encode", "urlquery.encode_object"],
+            text.clone(),
+        ),
         (&["regex.match", "regex.is_valid", "regex.template_match"], pattern.clone()),
         (
             &["regex.find_n", "regex.find_all_string_submatch_n", "regex.split"],

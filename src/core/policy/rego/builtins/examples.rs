@@ -17,7 +17,7 @@ const DIFFERENCES: [(&str, &str); 2] = [
     ),
 ];
 
-fn answer(expression: &str) -> Result<Json, String> {
+pub(super) fn answer(expression: &str) -> Result<Json, String> {
     let mut engine = Engine::new();
     super::install(&mut engine);
     engine.set_strict_builtin_errors(true);

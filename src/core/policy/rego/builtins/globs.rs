@@ -7,7 +7,7 @@ use std::str::Chars;
 
 use regorus::Value;
 
-use super::arguments::{at, check_text, elements, error, string};
+use super::arguments::{at, check_text, error, string};
 use super::{Builtin, BuiltinError, re2};
 
 pub(super) const BUILTINS: &[Builtin] = &[
@@ -42,7 +42,10 @@ fn delimiters(arguments: &[Value]) -> Result<String, BuiltinError> {
         return Ok(String::new());
     }
     let mut delimiters = String::new();
-    for value in elements(arguments, 1)? {
+    let Value::Array(written) = at(arguments, 1)? else {
+        return error("argument 2 must be an array or null");
+    };
+    for value in written.iter() {
         let text = value.as_string().map(AsRef::as_ref).unwrap_or_default();
         let mut characters = text.chars();
         let (Some(delimiter), None) = (characters.next(), characters.next()) else {

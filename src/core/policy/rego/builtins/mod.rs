@@ -26,9 +26,14 @@ mod numbers;
 mod collections;
 mod times;
 mod bounded;
+mod strict;
+mod paths;
+mod urlquery;
 mod refused;
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod wrong_types;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
@@ -71,6 +76,9 @@ const FAMILIES: &[&[Builtin]] = &[
     collections::BUILTINS,
     times::BUILTINS,
     bounded::BUILTINS,
+    strict::BUILTINS,
+    paths::BUILTINS,
+    urlquery::BUILTINS,
     crypto::HASH,
     crypto::CERTIFICATE,
     crypto::CHAIN,

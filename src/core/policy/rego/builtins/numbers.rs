@@ -72,7 +72,7 @@ fn bits_lsh(arguments: &[Value]) -> Result<Value, BuiltinError> {
 }
 
 /// The digits of a number are written out only where they can be many.
-fn check_size(value: &Value) -> Result<(), BuiltinError> {
+pub(super) fn check_size(value: &Value) -> Result<(), BuiltinError> {
     let Value::Number(number) = value else { return Ok(()) };
     let is_small = number.as_i128().is_some() || !number.is_integer();
     if !is_small && number.as_big().is_some_and(|big| big.bits() > 2 * MAX_SHIFT.unsigned_abs()) {
@@ -97,10 +97,7 @@ fn units(name: &str, arguments: &[Value]) -> Result<Value, BuiltinError> {
         return error(format!("argument 1 must be a string, not {}", kind(at(arguments, 0)?)));
     };
     check_written(text)?;
-    match regorus(name, arguments)? {
-        Value::Undefined => error("the text has an unknown unit"),
-        number => Ok(number),
-    }
+    regorus(name, arguments)
 }
 
 fn check_written(text: &str) -> Result<(), BuiltinError> {

@@ -114,8 +114,7 @@ impl Outputs<'_> {
             return None;
         }
         let mut open = 0_usize;
-        let mut arguments = 1;
-        let mut last_start = ahead.rest;
+        let mut starts = vec![ahead.rest];
         while let Some(next) = ahead.peek() {
             if ahead.copy_opaque() {
                 continue;
@@ -125,8 +124,7 @@ impl Outputs<'_> {
                 ')' if open == 0 => break,
                 ')' | ']' | '}' => open = open.saturating_sub(1),
                 ',' if open == 0 => {
-                    arguments += 1;
-                    last_start = ahead.rest;
+                    starts.push(ahead.rest);
                 }
                 _ => {}
             }
@@ -134,13 +132,19 @@ impl Outputs<'_> {
         }
         let end = ahead.rest.len();
         ahead.skip()?;
-        let term = last_start.get(usize::from(arity > 0)..last_start.len().checked_sub(end)?)?;
-        let term = on_one_line(term)?;
-        (arguments == arity + 1 && ends_statement(ahead.rest)).then_some(Output {
-            term,
-            start: last_start.len(),
-            end,
-        })
+        let mut last_end = end;
+        // Behind the last comma there may be nothing.
+        if starts.len() == arity + 2 {
+            let last = starts.pop()?;
+            if !last.get(1..last.len().checked_sub(end)?)?.iter().all(is_blank) {
+                return None;
+            }
+            last_end = last.len();
+        }
+        let start = starts.last().filter(|_| starts.len() == arity + 1)?;
+        let term = start.get(usize::from(arity > 0)..start.len().checked_sub(last_end)?)?;
+        let output = Output { term: on_one_line(term)?, start: start.len(), end };
+        ends_statement(ahead.rest).then_some(output)
     }
 
     /// Drops what has been written before already; its lines stay.
@@ -163,7 +167,6 @@ struct Output {
 
 /// `None` where a comment is in it, or nothing.
 fn on_one_line(term: &[Placed]) -> Option<Vec<Placed>> {
-    let is_blank = |placed: &Placed| placed.character.is_whitespace();
     if term.iter().all(is_blank) || term.iter().any(|placed| placed.character == '#') {
         return None;
     }
@@ -173,6 +176,10 @@ fn on_one_line(term: &[Placed]) -> Option<Vec<Placed>> {
     };
     let start = term.iter().position(|placed| !is_blank(placed))?;
     Some(term.iter().skip(start).map(space).collect())
+}
+
+const fn is_blank(placed: &Placed) -> bool {
+    placed.character.is_whitespace()
 }
 
 fn is_name(character: char) -> bool {

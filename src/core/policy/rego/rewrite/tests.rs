@@ -44,6 +44,10 @@ fn a_result_as_argument_of_ours_becomes_an_equation() {
     check("p if { net.cidr_merge(x, y); y }", "p if { y = net.cidr_merge(x); y }");
     check("p if {\n\turi.parse(x,\n\t\ty)\n}", "p if {\n\ty = uri.parse(x\n)\n}");
     check("[y | uri.parse(f(x, z), y)]", "[y | y = uri.parse(f(x, z))]");
+    check("p if uri.parse(x, y,)", "p if y = uri.parse(x)");
+    check("p if {\n\turi.parse(x, y,\n\t)\n}", "p if {\n\ty = uri.parse(x\n)\n}");
+    check("p if uri.parse(x,)", "p if uri.parse(x,)");
+    check("p if uri.parse(x, y, z,)", "p if uri.parse(x, y, z,)");
     check("p if not uri.is_valid(x, false)", "p if not false = uri.is_valid(x)");
     check("uri.parse(x, y) with input as 1", "y = uri.parse(x) with input as 1");
 }
