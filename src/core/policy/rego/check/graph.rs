@@ -24,12 +24,14 @@ enum State {
     Done(usize),
 }
 
-/// Depth first, without recursion of its own: a bundle may chain thousands of rules.
-pub(super) fn check_graph(
-    graph: &BTreeMap<RulePath, Node>,
+/// Depth first, without recursion of its own: a bundle may chain thousands of rules. Returns the rules
+/// in an order in which each follows those that it uses.
+pub(super) fn check_graph<'a>(
+    graph: &'a BTreeMap<RulePath, Node>,
     rules: &Rules,
     findings: &mut Findings,
-) {
+) -> Vec<&'a RulePath> {
+    let mut order = Vec::with_capacity(graph.len());
     let mut states: BTreeMap<&RulePath, State> = BTreeMap::new();
     let mut reported = BTreeSet::new();
     for start in graph.keys() {
@@ -47,6 +49,7 @@ pub(super) fn check_graph(
             let Some(used) = node.uses.get(*next) else {
                 let depth = node.depth + deepest(&node.uses, &states);
                 states.insert(path, State::Done(check_depth(path, depth, rules, findings)));
+                order.push(path);
                 chain.pop();
                 continue;
             };
@@ -61,6 +64,7 @@ pub(super) fn check_graph(
             }
         }
     }
+    order
 }
 
 fn deepest(uses: &[RulePath], states: &BTreeMap<&RulePath, State>) -> usize {

@@ -6,6 +6,7 @@
 
 mod calls;
 mod graph;
+mod growth;
 mod hazards;
 mod kinds;
 mod modules;
@@ -22,6 +23,7 @@ use super::rules::Rules;
 use super::walk::uses;
 use calls::{check_call, check_reference, check_target};
 use graph::{Node, check_graph};
+use growth::check_growth;
 use hazards::check_hazards;
 use kinds::{check_default, check_kinds, check_overlap};
 use modules::UsedNames;
@@ -65,7 +67,10 @@ pub(super) fn check(rules: &Rules, findings: &mut Findings) {
         graph.insert(path.clone(), node);
     }
     used_names.check(findings);
-    check_graph(&graph, rules, findings);
+    let order = check_graph(&graph, rules, findings);
+    if !findings.has_errors() {
+        check_growth(&order, rules, findings);
+    }
 }
 
 /// An error at a place in a module.

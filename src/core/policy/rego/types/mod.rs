@@ -38,6 +38,14 @@ enum Kind {
     Set,
 }
 
+/// Whether a builtin gives a text, a number or a boolean, whatever it is given.
+pub(super) fn gives_a_plain_value(builtin: &str) -> bool {
+    let kind = builtins::signature(builtin).and_then(|signature| signature.result);
+    matches!(kind, Some(Kind::Null | Kind::String | Kind::Number | Kind::Boolean))
+        || builtin.starts_with("is_")
+        || builtin.ends_with(".is_valid")
+}
+
 /// Types every definition of every rule.
 pub(super) fn check(rules: &Rules, findings: &mut Findings) {
     for definition in rules.iter().flat_map(|(_, definitions)| definitions) {
