@@ -46,6 +46,7 @@ fn check(arguments: &[&str], files: &[(&str, String)], expected: &str) {
 
 /// The same, with a worker that does nothing more from its first moments on.
 #[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a plain thread waits for a process")]
 fn check_stopped(arguments: &[&str], files: &[(&str, String)], expected: &str) {
     let (_folder, mut command) = command(arguments, files);
     let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
