@@ -6,8 +6,8 @@ use cedar_policy::{Entities, Entity, EntityUid, Schema};
 use serde_json::{Value, json};
 
 use super::Findings;
+use super::ids::check_id;
 use super::json::array;
-use super::literals::check_id;
 use super::place::{error_at, line_and_column, sentence};
 use super::source::Source;
 use super::words::Words;

@@ -6,8 +6,8 @@ use cedar_policy::{EntityUid, PolicyId, PolicySet, SlotId};
 use serde::Deserialize;
 
 use super::Findings;
+use super::ids::check_id;
 use super::json::array;
-use super::literals::check_id;
 use super::parse::{ParsedFile, Places, claim};
 use super::place::{error_at, sentence, warn_at};
 use super::scan::Statement;

@@ -13,6 +13,7 @@ mod parse;
 mod expansion;
 mod schema;
 mod validate;
+mod ids;
 mod literals;
 mod json;
 mod entities;

@@ -9,6 +9,7 @@ use regorus::{Engine, PolicyLengthConfig, Value};
 
 use super::super::manifest::Roots;
 use super::super::{Files, Findings, progress, text};
+use super::module_files::{is_rego, is_test};
 use super::rewrite::Sources;
 use super::rules::Rules;
 use super::{builtins, check, data, message, scan};
@@ -104,14 +105,6 @@ fn is_module(file: &str, modules: Modules) -> bool {
         Modules::Served => is_rego(file) && !is_test(file),
         Modules::WithTests => is_rego(file),
     }
-}
-
-pub(super) fn is_rego(file: &str) -> bool {
-    file.strip_suffix(".rego").is_some_and(|stem| !stem.is_empty() && !stem.ends_with('/'))
-}
-
-pub(super) fn is_test(file: &str) -> bool {
-    file.ends_with("_test.rego")
 }
 
 fn new_engine(time_limit: Duration) -> Engine {

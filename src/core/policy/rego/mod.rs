@@ -15,6 +15,7 @@ mod check;
 mod types;
 mod data;
 mod builtins;
+mod module_files;
 mod load;
 mod entry;
 mod input;

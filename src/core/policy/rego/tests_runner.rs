@@ -7,6 +7,7 @@ use regorus::Value;
 
 use super::super::{Files, Findings, Severity, progress};
 use super::load::{self, Loaded, Modules};
+use super::module_files::{is_rego, is_test};
 use super::paths::RulePath;
 use super::rules::{Definition, package_of};
 use super::{builtins, message};
@@ -45,7 +46,7 @@ pub enum RegoTestOutcome {
 /// one error a finding.
 #[must_use]
 pub fn run_rego_tests(files: &Files) -> Vec<RegoTestResult> {
-    if !files.iter().any(|(file, _)| load::is_rego(file)) {
+    if !files.iter().any(|(file, _)| is_rego(file)) {
         return Vec::new();
     }
     let mut findings = Findings::default();
@@ -66,7 +67,7 @@ pub fn run_rego_tests(files: &Files) -> Vec<RegoTestResult> {
 /// What is wrong with the test modules: findings of a load that holds them too. A bundle without any
 /// has none.
 pub(in super::super) fn check_tests(files: &Files, findings: &mut Findings) {
-    if files.iter().any(|(file, _)| load::is_rego(file) && load::is_test(file)) {
+    if files.iter().any(|(file, _)| is_rego(file) && is_test(file)) {
         load::load(files, Modules::WithTests, TIME_LIMIT, findings);
     }
 }

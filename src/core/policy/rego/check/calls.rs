@@ -119,6 +119,14 @@ pub(super) fn check_target(target: &Reference, names: &Names<'_>, findings: &mut
     if !is_document && !names.is_callable(&target.name) {
         let message = format!("`with` cannot replace `{}`", dotted(&target.name));
         let hint = Some("it replaces parts of `input` and `data`, functions and builtins");
+        return report(findings, &target.span, Code::RegoTypeError, message, hint);
+    }
+    // The engine looks for these only where they are called.
+    let name = dotted(&target.name);
+    let is_ours_alone = builtins::arity(&name).is_some() && !BUILTINS.contains_key(name.as_str());
+    if !is_document && is_ours_alone && names.function(&target.name).is_none() {
+        let message = format!("`with` cannot replace the builtin `{name}`");
+        let hint = Some("call it in a function of your own, and replace that function");
         report(findings, &target.span, Code::RegoTypeError, message, hint);
     }
 }

@@ -3,7 +3,7 @@
 use regorus::unstable::{Expr, Query, Rule, RuleHead, Span};
 
 use super::super::super::{Finding, Findings, Severity};
-use super::super::load::is_test;
+use super::super::module_files::is_test;
 use super::super::names::{Names, dotted};
 use super::super::paths::static_part;
 use super::super::rules::Definition;

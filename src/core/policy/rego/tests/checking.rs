@@ -122,6 +122,10 @@ fn imports_and_targets_that_mean_nothing_are_refused() {
         "p.rego:2:12: warning: `x` is assigned and never read\n\
          p.rego:2:36: error: `with` cannot replace `x`",
     );
+    check(
+        "allow if uri.is_valid(\"a\") with uri.is_valid as true",
+        "p.rego:2:33: error: `with` cannot replace the builtin `uri.is_valid`",
+    );
     check("allow if { f(1) with f as g with count as f }\nf(x) := x\ng(x) := x", "");
     check(
         "f(x) := x\nallow if f == 1",

@@ -19,7 +19,7 @@ use regorus::unstable::{
 };
 
 use super::super::{Code, Finding, Findings, Severity};
-use super::load::is_test;
+use super::module_files::is_test;
 use super::names::Names;
 use super::paths::static_part;
 use super::rules::Rules;
