@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use regorus::Value;
 
 use super::super::Effects;
+use super::builtins::kind;
 use crate::request::is_reserved;
 
 /// More than any real answer sets.
@@ -162,19 +163,6 @@ fn header_value(field: &str, name: &str, value: &Value) -> Result<String, String
 
 fn not(field: &str, wanted: &str) -> String {
     format!("the decision's `{field}` is not {wanted}")
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Set(_) => "a set",
-        Value::Object(_) => "an object",
-        Value::Undefined => "undefined",
-    }
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub(super) fn elements(arguments: &[Value], index: usize) -> Result<Vec<&Value>,
 }
 
 /// What Rego calls the type of a value.
-pub(super) const fn kind(value: &Value) -> &'static str {
+pub(in super::super) const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::wildcard_enum_match_arm,
-    reason = "a value of any type but those wanted is an error, whichever it is"
+    reason = "values of the kinds that are not wanted share one answer, mostly an error"
 )]
 
 mod arguments;
@@ -42,7 +42,7 @@ mod reference;
 use anyhow::anyhow;
 use regorus::{Engine, Value};
 
-pub(super) use arguments::set_wide;
+pub(super) use arguments::{kind, set_wide};
 pub(super) use clock::set_now;
 pub(super) use refused::reason_refused;
 

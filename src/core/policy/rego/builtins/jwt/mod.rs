@@ -3,10 +3,6 @@
 //! A token, keys and constraints enter; a verdict or claims leave. The algorithm is the one that the
 //! builtin or the key names, never only the token's: no key serves two kinds of it. Time is the
 //! request's. Nothing of a token or a key is quoted in an error.
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "of the many kinds of foreign values those asked for are named, the others are refused"
-)]
 
 mod token;
 mod algorithm;
