@@ -10,6 +10,7 @@ use super::entry::EntryRule;
 use super::result::{self, Answer};
 use super::rules::Rules;
 use super::{Policies, builtins, engines, input, load, message};
+use crate::Timestamp;
 use crate::request::AccessRequest;
 
 /// Of one entry rule, by the wall clock, which is all that the engine can measure: a decision takes
@@ -22,12 +23,25 @@ const DEFINITION_TIME_LIMIT: Duration = Duration::from_millis(50);
 const MAX_DEFINITIONS_TRIED: usize = 256;
 
 impl Policies {
-    /// Decides one request. A panic leaves the engine that raised it behind, unused.
+    /// Decides one request.
     pub(in crate::policy) fn evaluate(&self, request: &AccessRequest) -> Verdict {
+        self.evaluate_whole(input::document(request, self.reads), request.time)
+    }
+
+    /// Decides on an input document of any shape, as [`evaluate`](Self::evaluate) decides on a
+    /// request.
+    #[expect(dead_code, reason = "the evidence that all ways agree is built beside this")]
+    pub(in crate::policy) fn evaluate_document(&self, document: Value, now: Timestamp) -> Verdict {
+        self.evaluate_whole(document, now)
+    }
+
+    /// The meaning of the policy, which every other way of evaluating it must equal: all definitions
+    /// of the entry rules, by the interpreter. A panic leaves the engine that raised it behind, unused.
+    pub(in crate::policy) fn evaluate_whole(&self, document: Value, now: Timestamp) -> Verdict {
         let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
-        builtins::set_now(request.time);
+        builtins::set_now(now);
         builtins::set_wide(self.is_wide);
-        engine.set_input(input::document(request, self.reads));
+        engine.set_input(document);
         let mut evaluation = Evaluation { engine, rules: &self.rules, is_clean: true };
         let verdict = evaluation.verdict(&self.entry.allow, self.entry.deny.as_ref());
         let Evaluation { mut engine, is_clean, .. } = evaluation;
