@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod item;
 mod manifest;
 mod progress;
 mod text;
