@@ -1,6 +1,9 @@
 //! What a bundle is made of, one by one: what two bundles are compared by.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One thing that an author wrote and that can be added, removed or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ pub struct Item {
 }
 
 /// One side of what an item says: of a Cedar policy its effect, its scope, its conditions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Aspect {
     pub name: String,
     pub meaning: String,
@@ -88,5 +91,22 @@ impl ItemKind {
             Self::Data => "data",
             Self::Test => "test",
         }
+    }
+}
+
+/// JSON with sorted keys; readers and the parser bound its depth.
+pub(super) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let sorted: BTreeMap<&String, String> =
+                object.iter().map(|(key, value)| (key, canonical(value))).collect();
+            let fields =
+                sorted.iter().map(|(key, value)| format!("{}:{value}", Value::from(key.as_str())));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }

@@ -218,12 +218,8 @@ impl Writer<'_> {
         if matches!(name, "input" | "data" | "_") {
             return None;
         }
-        let root = Static {
-            root: name.to_owned(),
-            rest: Vec::new(),
-            is_whole: true,
-            tail: Vec::new(),
-        };
+        let root =
+            Static { root: name.to_owned(), rest: Vec::new(), is_whole: true, tail: Vec::new() };
         if let Some(path) = self.names.data_path(&root) {
             return Some(path.0.iter().fold("data".to_owned(), keyed));
         }

@@ -52,9 +52,13 @@ impl Policies {
                 std::iter::once(&entry.path).chain(entry.parts.iter().map(|p| &p.path)).collect();
             while let Some(path) = left.pop() {
                 if reach.entry(path).or_default().insert(entry.name.clone()) {
-                    left.extend(graph.get(path).into_iter().flatten().filter_map(|used| {
-                        graph.get_key_value(used).map(|(path, _)| *path)
-                    }));
+                    left.extend(
+                        graph
+                            .get(path)
+                            .into_iter()
+                            .flatten()
+                            .filter_map(|used| graph.get_key_value(used).map(|(path, _)| *path)),
+                    );
                 }
             }
         }

@@ -46,9 +46,7 @@ impl Walk {
         }
         let meaning = value.to_string();
         let text = match value.as_array() {
-            Ok(elements) => {
-                elements.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-            }
+            Ok(elements) => elements.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             Err(_) => meaning.clone(),
         };
         let name = path.to_string();
