@@ -111,9 +111,7 @@ fn report_of(
         let (digest, counts, findings) = match check(&files) {
             Ok(Answer::Loads { digest, counts, findings }) => (digest, Some(counts), findings),
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
-            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
-                bail!("the answer is to another task")
-            }
+            Ok(_) => bail!("the answer is to another task"),
             Err(failure) if failure.is_by_policy() => {
                 (files.digest(), None, Findings(vec![failure.finding("the check")]))
             }
@@ -190,12 +188,12 @@ fn print_pretty(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(out, "{errors}, {}", counted(report.count(Severity::Warning), "warning", "warnings"))
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The place and the sentence, the line with a caret under the column, the hint.
-fn print_finding(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+pub(super) fn print_finding(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     let severity = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
