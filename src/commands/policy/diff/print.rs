@@ -1,5 +1,6 @@
 //! How differences are told: for people, or as one JSON document.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use portreeve_core::policy::compare::{Change, How, ItemKind, Line, Matrix, Place, Word};
@@ -15,6 +16,8 @@ const MAX_CHANGES: usize = 200;
 const MAX_FLIPS: usize = 100;
 /// Of what is new or gone as a whole, where the start says what it is.
 const MAX_WHOLE_LINES: usize = 12;
+/// Of what moved from one file to another.
+const MAX_NAMES: usize = 4;
 /// As wide as the longest word of [`word_of`].
 const WORD: usize = 7;
 
@@ -24,10 +27,12 @@ pub(super) fn pretty(out: &mut impl Write, sides: &Sides, all: &[Compared]) -> i
             let (a, b) = (compared.place_a(sides, ""), compared.place_b(sides, ""));
             writeln!(out, "{} → {}\n", printable(&a), printable(&b))?;
         }
-        for change in compared.changes.iter().take(MAX_CHANGES) {
+        let is_shown = |change: &&Change| change.how != How::Moved;
+        for change in compared.changes.iter().filter(is_shown).take(MAX_CHANGES) {
             pretty_change(out, sides, compared, change)?;
         }
-        more(out, compared.changes.len(), MAX_CHANGES)?;
+        more(out, compared.changes.iter().filter(is_shown).count(), MAX_CHANGES)?;
+        pretty_moves(out, sides, compared)?;
         for note in &compared.notes {
             writeln!(out, "note: {}", printable(note))?;
         }
@@ -54,10 +59,8 @@ fn pretty_change(
     let kind = change.kind.as_str();
     let name = printable(&change.name);
     let was = change.was.as_ref().map(|was| format!("{} → ", printable(was))).unwrap_or_default();
-    // Of one aspect there is nothing to choose from.
     let aspects = match change.aspects.as_slice() {
-        [only] if only == kind => String::new(),
-        aspects if aspects.is_empty() => String::new(),
+        [] => String::new(),
         aspects => format!(": {}", printable(&aspects.join(", "))),
     };
     writeln!(out, "{:<WORD$}  {kind} {was}{name}{aspects}", word_of(change.how))?;
@@ -81,16 +84,41 @@ fn pretty_change(
             Line::Removed(text) => ('-', text),
             Line::Added(text) => ('+', text),
             Line::LeftOut(count) => {
-                writeln!(out, "{indent}… {count} more lines")?;
+                writeln!(out, "{indent}… {count} lines")?;
                 continue;
             }
         };
         writeln!(out, "{indent}{}", format!("{sign} {}", printable(text)).trim_end())?;
     }
     if cut > 0 && most > 0 {
-        writeln!(out, "{indent}… {cut} more lines")?;
+        writeln!(out, "{indent}… {cut} lines")?;
     }
     writeln!(out)
+}
+
+/// A line for each file that something moved out of and into: a folder may move as a whole.
+fn pretty_moves(out: &mut impl Write, sides: &Sides, compared: &Compared) -> io::Result<()> {
+    let mut moves: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+    for change in compared.changes.iter().filter(|change| change.how == How::Moved) {
+        let (Some(a), Some(b)) = (&change.a, &change.b) else { continue };
+        let files = (compared.place_a(sides, &a.file), compared.place_b(sides, &b.file));
+        moves.entry(files).or_default().push(&change.name);
+    }
+    let indent = " ".repeat(WORD + 2);
+    for ((a, b), mut names) in moves {
+        let count = names.len();
+        names.dedup();
+        let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+        names.truncate(MAX_NAMES);
+        writeln!(
+            out,
+            "{:<WORD$}  {count} as they were: {}{more}",
+            "moved",
+            printable(&names.join(", "))
+        )?;
+        writeln!(out, "{indent}{} → {}\n", printable(&a), printable(&b))?;
+    }
+    Ok(())
 }
 
 const fn word_of(how: How) -> &'static str {

@@ -143,6 +143,11 @@ pub(super) fn refuse(findings: Findings, place: impl Fn(&str) -> String) -> anyh
     Ok(())
 }
 
+/// A list of all that a bundle says takes as much again as the bundle.
 pub(super) fn guard() -> Guard {
-    Guard { seconds: SECONDS, ..Guard::default() }
+    let default = Guard::default();
+    Guard { seconds: SECONDS, memory_bytes: default.memory_bytes.saturating_mul(2) }
 }
+
+#[cfg(test)]
+mod tests;

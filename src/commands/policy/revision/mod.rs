@@ -10,6 +10,9 @@ use portreeve_core::policy::Files;
 use super::read;
 use crate::loader::{MAX_ARCHIVE_BYTES, Repository, is_archive, read_archive};
 
+/// As much of a commit's id as people read.
+const SHORT_ID: usize = 12;
+
 /// The files that were named, and how their places are told.
 #[derive(Debug)]
 pub(super) struct Side {
@@ -59,10 +62,10 @@ impl Side {
             (OnDisk::Folder, None) => Self::folder(text, &path),
             (OnDisk::File, None) => Self::archive(text, &path),
             (on_disk, Some(_)) => {
-                let what = if on_disk == OnDisk::Folder { "a folder" } else { "a file" };
+                let what = if on_disk == OnDisk::Folder { "folder" } else { "file" };
                 bail!(
-                    "`{text}` is {what} and a revision of this repository: write `./{text}` for \
-                     {what}, or `{text}:./` for the revision"
+                    "`{text}` is a {what} and a revision of this repository: write `./{text}` for \
+                     the {what}, or `{text}:./` for the revision"
                 )
             }
         }
@@ -130,8 +133,12 @@ impl Revision {
         let Self { repository, name, commit, subdir } = self;
         let files = repository.files(&commit, &subdir);
         let files = files.with_context(|| {
-            let hint = "name a folder of it as `REV:SUBDIR`";
-            format!("failed to read revision `{text}` (commit {commit}; {hint})")
+            let id: String = commit.chars().take(SHORT_ID).collect();
+            let hint = match subdir.is_empty() {
+                true => format!("; `{name}:FOLDER` is a folder of it"),
+                false => String::new(),
+            };
+            format!("failed to read revision `{text}` (commit {id}{hint})")
         })?;
         let prefix = match subdir.as_str() {
             "" => format!("{name}:"),
@@ -154,4 +161,4 @@ fn nothing(text: &str, here: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

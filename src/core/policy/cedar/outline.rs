@@ -8,7 +8,7 @@ use cedar_policy::{PolicyId, SchemaFragment};
 use serde_json::Value;
 
 use super::super::item::{Aspect, Item, ItemKind, canonical};
-use super::super::{Files, Findings, PolicyRef};
+use super::super::{Files, Findings, PolicyRef, digest_of};
 use super::Policies;
 use super::json::array;
 use super::place::line_and_column;
@@ -19,6 +19,9 @@ use super::source::{self, Source};
 const ID: &str = "id";
 /// What is compared of a policy, in the order in which people write it.
 const ASPECTS: [&str; 5] = ["effect", "principal", "action", "resource", "conditions"];
+
+/// What is longer is compared by its digest.
+const MAX_MEANING_BYTES: usize = 200;
 
 /// The text of each statement by file and line; the first where several share a line.
 type Statements<'a> = BTreeMap<(&'a str, u32), &'a str>;
@@ -159,7 +162,12 @@ fn declarations(source: Source<'_>) -> Vec<Item> {
     items
 }
 
-const fn aspect(name: String, meaning: String) -> Aspect {
+/// The JSON form of a condition is ten times as long as its text.
+fn aspect(name: String, meaning: String) -> Aspect {
+    let meaning = match meaning.len() > MAX_MEANING_BYTES {
+        true => digest_of(meaning.as_bytes()),
+        false => meaning,
+    };
     Aspect { name, meaning }
 }
 

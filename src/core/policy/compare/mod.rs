@@ -25,6 +25,9 @@ pub use matrix::{Cell, MAX_CELLS, Matrix, Word, matrix};
 pub use pair::{Change, How, Place, compare};
 pub use samples::{Sample, Samples, SamplesError};
 
+/// Of all texts together: the list of items must fit a worker's answer.
+const MAX_TEXT_BYTES: usize = 24 << 20;
+
 /// All that a bundle says, one thing at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
@@ -41,5 +44,23 @@ pub fn outline(bundle: &Bundle, files: &Files) -> Outline {
     outline.items.extend(Manifest::read(files, &mut Findings::default()).items(files));
     outline.items.extend(bundle.items(files));
     tests_of::add(files, &mut outline);
+    outline.shorten();
     outline
+}
+
+impl Outline {
+    /// Drops texts beyond the limit: the differences are found all the same, without their lines.
+    fn shorten(&mut self) {
+        let mut bytes = 0_usize;
+        for item in &mut self.items {
+            bytes = bytes.saturating_add(item.text.len());
+            if bytes > MAX_TEXT_BYTES {
+                item.text.clear();
+            }
+        }
+        if bytes > MAX_TEXT_BYTES {
+            let note = "the policies are too long to show all lines that differ";
+            self.notes.push(note.to_owned());
+        }
+    }
 }

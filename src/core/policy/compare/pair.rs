@@ -222,7 +222,8 @@ fn keep(items: &mut Vec<&Item>, taken: &BTreeSet<usize>) {
 fn words(item: &Item) -> Vec<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let meanings = item.aspects.iter().map(|aspect| aspect.meaning.as_str());
-    let words = meanings.flat_map(|text| text.split(move |c| !is_word(c)));
+    let words =
+        meanings.chain([item.text.as_str()]).flat_map(|text| text.split(move |c| !is_word(c)));
     let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.sort_unstable();
     words
@@ -273,6 +274,10 @@ fn change(how: How, a: Option<&Item>, b: Option<&Item>) -> Change {
 }
 
 fn differing(a: &[Aspect], b: &[Aspect]) -> Vec<String> {
+    // Of one aspect there is nothing to choose from.
+    if a.len() == 1 && b.len() == 1 {
+        return Vec::new();
+    }
     let mut names: Vec<&String> = Vec::new();
     for aspect in a.iter().chain(b) {
         if !names.contains(&&aspect.name) {

@@ -87,7 +87,12 @@ impl Samples {
             samples.peers.push(sample);
         }
         for (index, item) in list("requests")?.iter().enumerate() {
-            samples.requests.push(sample(&format!("requests[{index}]"), item, &OF_REQUESTS)?);
+            let place = format!("requests[{index}]");
+            let request = sample(&place, item, &OF_REQUESTS)?;
+            if !request.facts.contains_key("path") {
+                return Err(shape(&place, "the key `path` is missing"));
+            }
+            samples.requests.push(request);
         }
         Ok(samples)
     }

@@ -45,7 +45,8 @@ fn of_yaml(file: &str, text: &str) -> Result<Vec<Item>, String> {
 
 fn of_json(file: &str, text: &str) -> Result<Vec<Item>, String> {
     let mut findings = Findings::default();
-    if !json::check(file, text, &mut json::MAX_VALUES.clone(), &mut findings) {
+    let mut values = json::MAX_VALUES;
+    if !json::check(file, text, &mut values, &mut findings) {
         return Err(findings.to_string());
     }
     let cases: Vec<Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;

@@ -40,7 +40,10 @@ fn pretty_one(out: &mut impl Write, decided: &Decided) -> io::Result<()> {
     }
     let labels: Vec<String> = samples.peers.iter().map(|peer| cut(&peer.name, MAX_LABEL)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
-    let per_table = ((WIDTH - width) / (CELL + GAP)).max(1);
+    let most = ((WIDTH - width) / (CELL + GAP)).max(1);
+    // Tables of one width, rather than one that is full and a rest.
+    let tables = samples.requests.len().div_ceil(most).max(1);
+    let per_table = samples.requests.len().div_ceil(tables).max(1);
     for first in (0..samples.requests.len()).step_by(per_table) {
         let columns = first..samples.requests.len().min(first + per_table);
         writeln!(out)?;

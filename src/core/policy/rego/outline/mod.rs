@@ -21,8 +21,8 @@ use super::paths::RulePath;
 use super::rules::{Definition, Kind, Rules, package_of};
 use super::walk::uses;
 
-/// Which entry rules depend on each rule.
-type Reach<'a> = BTreeMap<&'a RulePath, BTreeSet<String>>;
+/// Which entry rules depend on each rule, and on each path below `data` that is no rule.
+type Reach = BTreeMap<RulePath, BTreeSet<String>>;
 
 impl Policies {
     /// Every definition that is served, and the data.
@@ -39,26 +39,23 @@ impl Policies {
                 items.push(item);
             }
         }
-        items.extend(values::items(files, &self.rules));
+        for (path, item) in values::items(files, &self.rules) {
+            items.push(Item { reaches: reading(&path, &reach), ..item });
+        }
         items
     }
 
-    fn reach(&self) -> Reach<'_> {
-        let graph: BTreeMap<&RulePath, Vec<RulePath>> =
+    fn reach(&self) -> Reach {
+        let graph: BTreeMap<&RulePath, BTreeSet<RulePath>> =
             self.rules.iter().map(|(path, all)| (path, used_by(all, &self.rules))).collect();
         let mut reach = Reach::new();
         for entry in [Some(&self.entry.allow), self.entry.deny.as_ref()].into_iter().flatten() {
-            let mut left: Vec<&RulePath> =
-                std::iter::once(&entry.path).chain(entry.parts.iter().map(|p| &p.path)).collect();
+            let parts = entry.parts.iter().map(|part| &part.path);
+            let mut left: Vec<&RulePath> = std::iter::once(&entry.path).chain(parts).collect();
             while let Some(path) = left.pop() {
-                if reach.entry(path).or_default().insert(entry.name.clone()) {
-                    left.extend(
-                        graph
-                            .get(path)
-                            .into_iter()
-                            .flatten()
-                            .filter_map(|used| graph.get_key_value(used).map(|(path, _)| *path)),
-                    );
+                let entries = reach.entry(path.clone()).or_default();
+                if entries.insert(entry.name.clone()) {
+                    left.extend(graph.get(path).into_iter().flatten());
                 }
             }
         }
@@ -66,21 +63,30 @@ impl Policies {
     }
 }
 
-/// The rules that a rule's definitions read or call.
-fn used_by(definitions: &[Definition], rules: &Rules) -> Vec<RulePath> {
-    let mut used = Vec::new();
+/// The entry rules that read a value, what it is part of, or a part of it.
+fn reading(path: &RulePath, reach: &Reach) -> Vec<String> {
+    let above = (1..=path.0.len())
+        .filter_map(|length| reach.get(&RulePath(path.0.get(..length)?.to_vec())));
+    let below = reach.range(path.clone()..).take_while(|(read, _)| read.starts_with(path));
+    let entries: BTreeSet<&String> =
+        above.chain(below.map(|(_, entries)| entries)).flatten().collect();
+    entries.into_iter().cloned().collect()
+}
+
+/// What a rule's definitions read or call: rules, and paths of data.
+fn used_by(definitions: &[Definition], rules: &Rules) -> BTreeSet<RulePath> {
+    let mut used = BTreeSet::new();
     for definition in definitions {
         let names = Names::of(&definition.module, rules);
         let uses = uses(&definition.rule);
         for reference in uses.references.iter().chain(&uses.targets) {
             if let Some(path) = names.data_path(&reference.name) {
                 used.extend(rules.read_by(&path, &reference.name.tail).cloned());
+                used.insert(path);
             }
         }
         used.extend(uses.calls.iter().filter_map(|call| names.function(&call.name)));
     }
-    used.sort();
-    used.dedup();
     used
 }
 

@@ -114,6 +114,12 @@ fn data_is_listed_value_by_value_with_its_place() {
         ("shop/data.json", "{\n \"a\": true,\n \"b\": {\"c d\": [1,\n 2], \"e\": {}}}"),
         ("data.yaml", "z:\n  y: 1\n"),
     ]);
+    let reaches = |name: &str| {
+        let item = items.iter().find(|item| item.name == name).unwrap();
+        item.reaches.join(" ")
+    };
+    assert_eq!(reaches("data.shop.a"), "data.authz.allow");
+    assert_eq!(reaches("data.shop.b.e"), "");
     let data = items.iter().filter(|item| item.kind == ItemKind::Data);
     let seen: Vec<String> = data
         .map(|item| {

@@ -14,20 +14,20 @@ use super::keys::{Keys, keys_of};
 const MAX_VALUES: usize = 100_000;
 const MAX_BYTES: usize = 16 << 20;
 
-/// Every value below `data`; one item for all of it where there are too many.
-pub(super) fn items(files: &Files, rules: &Rules) -> Vec<Item> {
+/// Every value below `data` with its path; one item for all of it where there are too many.
+pub(super) fn items(files: &Files, rules: &Rules) -> Vec<(RulePath, Item)> {
     let Some(data) = data::load(files, rules, &mut Findings::default()) else { return Vec::new() };
     let mut walk = Walk { keys: keys_of(files), items: Vec::new(), bytes: 0 };
     if walk.value(&data, &mut RulePath::default()).is_some() {
         return walk.items;
     }
     let digest = digest_of(data.to_string().as_bytes());
-    vec![Item::plain(ItemKind::Data, "data", ("", 0), digest)]
+    vec![(RulePath::default(), Item::plain(ItemKind::Data, "data", ("", 0), digest))]
 }
 
 struct Walk {
     keys: Keys,
-    items: Vec<Item>,
+    items: Vec<(RulePath, Item)>,
     bytes: usize,
 }
 
@@ -56,7 +56,7 @@ impl Walk {
         }
         let (file, line) = self.keys.get(&path.0).map_or(("", 0), |(file, line)| (&**file, *line));
         let item = Item::plain(ItemKind::Data, name, (file, line), meaning);
-        self.items.push(Item { text, ..item });
+        self.items.push((path.clone(), Item { text, ..item }));
         Some(())
     }
 }
