@@ -78,7 +78,7 @@ fn what_is_no_plain_file_is_refused_by_name() {
         (EntryType::Char, "a device"),
         (EntryType::Block, "a device"),
         (EntryType::Fifo, "a pipe"),
-        (EntryType::GNUSparse, "not a plain file"),
+        (EntryType::Continuous, "not a plain file"),
     ] {
         check(&packed(&[(kind, "a/b", b"")]), Err(&format!("`a/b` is {what}")));
     }
