@@ -60,7 +60,6 @@ fn one_rule_of_those_behind_one_condition_that_may_raise_is_always_evaluated() {
 #[test]
 fn a_name_that_the_body_declares_is_no_input() {
     check("allow if { asked := {\"method\": \"GET\"}; asked.method == \"GET\" }", "always");
-    check("allow if { some asked in [{\"method\": \"GET\"}]; asked.method == \"GET\" }", "always");
 }
 
 #[test]
