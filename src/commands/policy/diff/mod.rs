@@ -28,7 +28,6 @@ use flips::Flips;
 /// entities and schemas of Cedar, data, manifest and tests. Comments, layout and the order of files
 /// do not count. A changed helper says which entry rules it reaches. With --matrix every sample peer
 /// asks every sample request of both, and the decisions that differ are listed.
-#[expect(clippy::doc_markdown, reason = "the text is a help page")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::commands) struct Args {

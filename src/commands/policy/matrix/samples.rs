@@ -160,6 +160,6 @@ mod tests {
         let (samples, note) = completed(&given, Samples::default());
         assert_eq!((samples.peers.len(), samples.requests.len()), (1_000, 100));
         assert!(note.unwrap().starts_with("2000 peers × 100 requests are more than 100000"));
-        assert_eq!(completed(&Samples::default(), given.clone()).0.peers.len(), 1_000);
+        assert_eq!(completed(&Samples::default(), given).0.peers.len(), 1_000);
     }
 }

@@ -49,10 +49,13 @@ pub enum How {
     Moved,
 }
 
+/// What may be the same, of the first bundle and of the second.
+type Group<'a> = (Vec<&'a Item>, Vec<&'a Item>);
+
 /// What leads from one bundle to the other, in the order of kinds and names.
 #[must_use]
 pub fn compare(a: &[Item], b: &[Item]) -> Vec<Change> {
-    let mut groups: BTreeMap<(ItemKind, &str), (Vec<&Item>, Vec<&Item>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(ItemKind, &str), Group<'_>> = BTreeMap::new();
     for item in a {
         groups.entry(key(item)).or_default().0.push(item);
     }

@@ -25,7 +25,7 @@ pub(super) fn add(files: &Files, outline: &mut Outline) {
         match read {
             Ok(items) => outline.items.extend(items),
             Err(why) => {
-                outline.notes.push(format!("the tests of `{file}` are not compared: {why}"))
+                outline.notes.push(format!("the tests of `{file}` are not compared: {why}"));
             }
         }
     }

@@ -38,7 +38,7 @@ fn check(packed: &[u8], expected: Result<&[&str], &str>) {
             assert_eq!(files.iter().map(|(path, _)| path).collect::<Vec<_>>(), names);
         }
         (Err(error), Err(expected)) => {
-            assert!(chain(&error).contains(expected), "{}", chain(&error))
+            assert!(chain(&error).contains(expected), "{}", chain(&error));
         }
         (seen, expected) => panic!("{seen:?} instead of {expected:?}"),
     }

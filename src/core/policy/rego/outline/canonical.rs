@@ -221,14 +221,14 @@ impl Writer<'_> {
         let root =
             Static { root: name.to_owned(), rest: Vec::new(), is_whole: true, tail: Vec::new() };
         if let Some(path) = self.names.data_path(&root) {
-            return Some(path.0.iter().fold("data".to_owned(), keyed));
+            return Some(path.0.iter().fold("data".to_owned(), |path, part| keyed(path, part)));
         }
         let path = self.names.input_path(name)?;
-        Some(path.iter().fold("input".to_owned(), keyed))
+        Some(path.iter().fold("input".to_owned(), |path, part| keyed(path, part)))
     }
 }
 
-fn keyed(path: String, part: &String) -> String {
+fn keyed(path: String, part: &str) -> String {
     format!("{path}[{}]", quoted(part))
 }
 
