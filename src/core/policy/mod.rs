@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod item;
 mod manifest;
 mod progress;
 mod ways;
@@ -18,6 +19,7 @@ mod decide;
 mod cedar;
 mod rego;
 pub mod cases;
+pub mod compare;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
