@@ -14,7 +14,7 @@ mod tests;
 
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, USER_AGENT};
 
-pub(crate) use document::masked;
+pub(crate) use document::{hides_member, masked};
 pub(crate) use error_text::{error_text, error_text_of};
 pub(crate) use secrets::Secrets;
 

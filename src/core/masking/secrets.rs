@@ -35,9 +35,9 @@ impl Secrets {
         self.sort();
     }
 
-    /// Adds a text that stands where a document hides it.
-    pub(crate) fn add(&mut self, secret: &str) {
-        self.insert(secret, 0);
+    /// Adds texts that stand where a document hides them.
+    pub(crate) fn add_all<'a>(&mut self, secrets: impl IntoIterator<Item = &'a str>) {
+        secrets.into_iter().for_each(|secret| self.insert(secret, 0));
         self.sort();
     }
 

@@ -24,6 +24,13 @@ pub struct FilterError {
 }
 
 impl Filter {
+    /// Selects every test.
+    #[must_use]
+    pub const fn all() -> &'static Self {
+        const ALL: &Filter = &Filter(None);
+        ALL
+    }
+
     /// Without a pattern every test is selected.
     ///
     /// # Errors

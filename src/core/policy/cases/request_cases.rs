@@ -12,14 +12,15 @@ use marked_yaml::Node;
 use marked_yaml::types::{MarkedMappingNode, MarkedScalarNode};
 use serde_json::Value;
 
-use super::super::{Bundle, decide};
+use super::super::{Bundle, PolicyRef, decide};
 use super::expectation::{Expectation, outcome_of, reason_of};
 use super::mask::without_credentials;
 use super::yaml::{self, Wrong};
-use super::{CaseOutcome, CaseResult, MAX_CASES};
-use crate::request::AccessRequest;
+use super::{CaseOutcome, CaseResult, MAX_CASES, Run, relaxations};
+use crate::masking::masked;
+use crate::request::{AccessRequest, Relaxed};
 
-const KEYS: [&str; 6] = ["name", "request", "input", "expect", "reason", "policy"];
+const KEYS: [&str; 7] = ["name", "request", "input", "expect", "reason", "policy", "relax"];
 
 /// Line and name of a case, and the case or what is wrong with it.
 type Entry = (u32, String, Result<Case, Wrong>);
@@ -29,6 +30,8 @@ type Entry = (u32, String, Result<Case, Wrong>);
 struct Case {
     subject: Subject,
     expect: Expectation,
+    /// What the route of this request keeps.
+    relaxed: Relaxed,
 }
 
 /// What is decided.
@@ -40,36 +43,54 @@ enum Subject {
     Document(Value),
 }
 
-pub(super) fn run(path: &str, text: &str, bundle: &Bundle) -> Vec<CaseResult> {
+pub(super) fn run(path: &str, text: &str, bundle: &Bundle, run: &Run<'_>) -> Vec<CaseResult> {
     let cases = match read(text) {
         Ok(cases) => cases,
         Err(wrong) => return vec![CaseResult::unreadable(path, wrong.line, wrong.message)],
     };
-    let run = |(line, name, case): Entry| match case {
-        Ok(case) => run_case(path, line, name, &case, bundle),
+    let selected = cases.into_iter().filter(|(_, name, _)| run.filter.selects(name));
+    let run_one = |(line, name, case): Entry| match case {
+        Ok(case) => {
+            let outcome = |(outcome, policies)| CaseResult {
+                policies,
+                ..CaseResult::new(path, line, name, outcome)
+            };
+            let mut result = run.timed(|| outcome(run_case(&case, bundle)));
+            result.evidence.request = Some(masked(case.subject.value()));
+            result
+        }
         Err(wrong) => CaseResult::new(path, wrong.line, name, CaseOutcome::errored(wrong.message)),
     };
-    cases.into_iter().map(run).collect()
+    selected.map(run_one).collect()
 }
 
-fn run_case(path: &str, line: u32, name: String, case: &Case, bundle: &Bundle) -> CaseResult {
+fn run_case(case: &Case, bundle: &Bundle) -> (CaseOutcome, Vec<PolicyRef>) {
     let request = match &case.subject {
         Subject::Described(value) => AccessRequest::described(value),
         Subject::Document(value) => AccessRequest::from_document(value),
     };
+    let request = request.map_err(|error| format!("this is no request: {error}"));
+    let request = request.and_then(|request| {
+        relaxations::check(&request.head, case.relaxed)?;
+        Ok(request)
+    });
     let request = match request {
         Ok(request) => request,
-        Err(error) => {
-            let outcome = CaseOutcome::errored(format!("this is no request: {error}"));
-            return CaseResult::new(path, line, name, outcome);
-        }
+        Err(message) => return (CaseOutcome::errored(message), Vec::new()),
     };
     let mut decision = decide(bundle, &request);
     for error in &mut decision.errors {
         error.text = without_credentials(&error.text, &request);
     }
-    let result = CaseResult::new(path, line, name, case.expect.judge(&decision));
-    CaseResult { policies: decision.policies, ..result }
+    (case.expect.judge(&decision), decision.policies)
+}
+
+impl Subject {
+    const fn value(&self) -> &Value {
+        match self {
+            Self::Described(value) | Self::Document(value) => value,
+        }
+    }
 }
 
 /// The cases of a file with line and name, or what is wrong with the whole file.
@@ -129,7 +150,19 @@ fn read_body(line: u32, case: &MarkedMappingNode) -> Result<Case, Wrong> {
         reason: reason.map(|word| reason_of(word.as_str()).map_err(at(word))).transpose()?,
         policy: text_of(case, "policy")?.map(|policy| policy.as_str().to_owned()),
     };
-    Ok(Case { subject, expect })
+    Ok(Case { subject, expect, relaxed: relaxed(case)? })
+}
+
+fn relaxed(case: &MarkedMappingNode) -> Result<Relaxed, Wrong> {
+    let Some(node) = case.get_node("relax") else { return Ok(Relaxed::default()) };
+    let words = node.as_sequence();
+    let words = words.ok_or_else(|| Wrong::new(yaml::line(node), "`relax` must be a list"))?;
+    let mut relaxed = Relaxed::default();
+    for word in words.iter() {
+        let text = word.as_scalar().map(|word| word.as_str()).unwrap_or_default();
+        relaxations::add(&mut relaxed, text).map_err(|text| Wrong::new(yaml::line(word), text))?;
+    }
+    Ok(relaxed)
 }
 
 fn text_of<'a>(

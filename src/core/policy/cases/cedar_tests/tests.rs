@@ -23,7 +23,7 @@ fn results(text: &str) -> Vec<CaseResult> {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
     let policies: PolicySet = POLICIES.parse().unwrap();
     let subject = Subject { policies: &policies, schema: &schema, files: &files, folder: "tests/" };
-    run_file("tests/a.cedar-tests.json", text, &subject)
+    run_file("tests/a.cedar-tests.json", text, &subject, &Run::default())
 }
 
 fn test(request: &str, entities: &str, rest: &str) -> String {
