@@ -10,6 +10,7 @@ pub(super) mod test;
 mod check;
 mod eval;
 mod github;
+mod watch;
 pub(super) mod work;
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,14 @@
 //! loads them with, on a stack of the same size and within the same limits, and sends an answer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, Run, bundles};
 use portreeve_core::policy::{
     Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -102,7 +104,17 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     };
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
-        Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
+        Task::Test { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let run = Run { filter: &filter, clock: Some(elapsed) };
+                Answer::Tested(cases::run(files, &bundle, &run))
+            }
+            Err(error) => {
+                let mut findings = Findings::default();
+                findings.error("", 0, 0, error.to_string());
+                Answer::DoesNotLoad { digest, findings }
+            }
+        },
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
@@ -114,6 +126,11 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
         },
     }
+}
+
+/// Since the machine was started.
+fn elapsed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 impl Asked {
