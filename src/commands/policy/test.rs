@@ -143,6 +143,12 @@ fn rooted_at(root: &Path, mut result: CaseResult) -> CaseResult {
             |line: &str| if line.starts_with(&begins) { rooted(line) } else { line.to_owned() };
         *message = message.lines().map(line).collect::<Vec<_>>().join("\n");
     }
+    if let CaseOutcome::Failed { actual, .. } = &mut result.outcome {
+        for policy in &result.policies {
+            let place = |file: &str| format!(" at {file}:{}", policy.line);
+            *actual = actual.replace(&place(&policy.file), &place(&rooted(&policy.file)));
+        }
+    }
     for at in &mut result.evidence.failed_at {
         at.file = rooted(&at.file);
     }

@@ -41,7 +41,9 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let mut files = Files::default();
-        files.insert("p.rego", b"package p\nallow if input.ok\n".to_vec()).unwrap();
+        files
+            .insert("p.rego", b"package p\nallow if input.request.method == \"GET\"\n".to_vec())
+            .unwrap();
         files.insert("p_test.rego", text.as_bytes().to_vec()).unwrap();
         let line =
             |r: CaseResult| format!("{}:{} {} {}", r.file, r.line, r.name, r.outcome.as_str());
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn every_test_rule_is_a_case_at_its_line() {
-        let text = "package p_test\nimport data.p\ntest_a if p.allow with input as {\"ok\": true}\n\
+        let text = "package p_test\nimport data.p\ntest_a if p.allow with input.request.method as \"GET\"\n\
                     test_b if p.allow with input as {}\ntest_c if count(7) == 1\n\
                     todo_test_d if false\n";
         let expected = [

@@ -8,6 +8,7 @@ use regorus::{Engine, Value};
 
 use super::super::super::{Files, progress};
 use super::super::load::Loaded;
+use super::super::names::builtin_arity;
 use super::super::{builtins, message};
 use super::explain::{Answers, Subject};
 use super::found::{How, Test, tests};
@@ -160,11 +161,23 @@ pub(super) fn actual(value: &Value, secrets: &Secrets) -> String {
 
 fn error_text(error: &str, secrets: &Secrets) -> String {
     let message = message::parse(error);
-    let text = error_text_of(&message.text, |word| secrets.holds(word));
+    let (name, rest) = builtin_and_rest(&message.text);
+    let text = format!("{name}{}", error_text_of(rest, |word| secrets.holds(word)));
     if message.file.is_empty() {
         return text;
     }
     format!("{}:{}: {text}", message.file, message.line)
+}
+
+/// Which argument of which builtin is wrong is no value, and stands before what may be one.
+fn builtin_and_rest(text: &str) -> (&str, &str) {
+    let name = text.strip_prefix('`').and_then(|text| text.split_once("`: argument "));
+    let Some((name, rest)) = name.filter(|(name, _)| builtin_arity(name).is_some()) else {
+        return ("", text);
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count().min(2);
+    let names = "``: argument ".len() + name.len() + digits;
+    text.split_at_checked(names).unwrap_or(("", text))
 }
 
 fn problem_text(problem: &Problem, loaded: &Loaded) -> String {

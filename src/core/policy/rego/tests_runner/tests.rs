@@ -177,7 +177,7 @@ fn an_input_that_no_request_could_have_is_an_error_at_its_line() {
     );
     check_error(
         "test_a if not p.allow with input as {\"attributes\": {\"request\": {\"http\": {\"path\": 1}}}}\n",
-        "p_test.rego:5:83: `input.attributes.request.http.path` is a string in every request, not a \
+        "p_test.rego:5:82: `input.attributes.request.http.path` is a string in every request, not a \
          number",
     );
 }
@@ -196,7 +196,7 @@ fn constants_and_variables_are_followed() {
     );
     check_error(
         "denied if not p.allow with input as {\"sorce\": null}\n\ntest_a if denied\n",
-        "p_test.rego:5:38: `input` has no field `sorce`\nhint: did you mean `source`?",
+        "p_test.rego:5:39: `input` has no field `sorce`\nhint: did you mean `source`?",
     );
 }
 
