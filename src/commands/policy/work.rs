@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, Run, bundles};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
+    Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use rustix::time::{ClockId, clock_gettime};
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::eval;
 use crate::commands::Format;
-use crate::loader::{Counts, Failure, Guard, guarded, load_and_try, serve_guarded};
+use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
 /// What is to be done with the files of one bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(in crate::commands) enum Asked {
 /// What became of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Answer {
-    Loads { digest: String, counts: Counts, findings: Findings },
+    Loads { digest: String, counts: Counts, ways: Vec<PolicyWay>, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
     Decided { is_allowed: bool, text: String },
@@ -88,9 +88,9 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     let revision = Revision { digest: digest.as_str().into(), ..Revision::default() };
     if matches!(task, Task::Check) {
         return match load_and_try(files, revision, UnboundedBuiltins::Refuse) {
-            Ok((counts, mut findings)) => {
+            Ok(Passed { counts, ways, mut findings }) => {
                 check_tests(files, &mut findings);
-                Answer::Loads { digest, counts, findings }
+                Answer::Loads { digest, counts, ways, findings }
             }
             Err(mut findings) => {
                 check_tests(files, &mut findings);
@@ -109,23 +109,22 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
                 let run = Run { filter: &filter, clock: Some(elapsed) };
                 Answer::Tested(cases::run(files, &bundle, &run))
             }
-            Err(error) => {
-                let mut findings = Findings::default();
-                findings.error("", 0, 0, error.to_string());
-                Answer::DoesNotLoad { digest, findings }
-            }
+            Err(error) => refused(digest, &error),
         },
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
             }
-            Err(error) => {
-                let mut findings = Findings::default();
-                findings.error("", 0, 0, error.to_string());
-                Answer::DoesNotLoad { digest, findings }
-            }
+            Err(error) => refused(digest, &error),
         },
     }
+}
+
+/// The command has looked at what it asks before it asked.
+fn refused(digest: String, error: &dyn std::error::Error) -> Answer {
+    let mut findings = Findings::default();
+    findings.error("", 0, 0, error.to_string());
+    Answer::DoesNotLoad { digest, findings }
 }
 
 /// Since the machine was started.

@@ -14,7 +14,7 @@ use regorus::{Engine, Value};
 
 use super::super::super::{Code, Findings};
 use super::super::check::check_safety;
-use super::super::load::Loaded;
+use super::super::load::{self, Loaded};
 use super::super::names::Names;
 use super::super::paths::RulePath;
 use super::super::{builtins, scan};
@@ -132,10 +132,7 @@ fn engine(loaded: &Loaded, modules: &[Module]) -> Option<Engine> {
     {
         engine.add_policy(format!("probe {index}"), module.text.clone()).ok()?;
     }
-    let prepared =
-        catch_unwind(AssertUnwindSafe(|| engine.eval_rule("data.!".to_owned()).err())).ok()?;
-    let is_ready = prepared.is_none_or(|error| error.to_string() == "not a valid rule path");
-    is_ready.then_some(engine)
+    load::prepare(&mut engine, &mut Findings::default()).map(|()| engine)
 }
 
 /// The rules about one test that can be evaluated.
