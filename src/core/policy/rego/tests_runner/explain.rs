@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::load::Loaded;
 use super::found::Test;
-use super::inputs::place;
 use super::operands::operands;
 use super::probe::{Probes, What};
+use super::reader::place;
 use super::secrets::{json_of, shown};
 use super::shape::Place;
 use crate::masking::Secrets;

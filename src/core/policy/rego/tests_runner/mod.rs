@@ -8,6 +8,7 @@ mod text;
 mod statements;
 mod found;
 mod shape;
+mod reader;
 mod inputs;
 mod operands;
 mod probe;

@@ -9,6 +9,7 @@ use super::explain::{Answers, Subject};
 use super::probe::{Probes, What};
 use super::run::actual;
 use super::{RegoTestOutcome, RegoTestResult};
+use crate::masking::Secrets;
 
 /// Of one table; people write tens.
 const MAX_CASES: usize = 10_000;
@@ -87,11 +88,13 @@ fn leaves(value: &Value, depth: usize, keys: &mut Vec<Value>, found: &mut BTreeM
     }
 }
 
-/// `[note]`, `[group][note]`; what is no text as JSON.
+/// `[note]`, `[group][note]`; what is no text as JSON. A name is the author's and is told even where it
+/// stands in the input as well, but no token is.
 fn bracketed(keys: &Value) -> String {
+    let secrets = Secrets::default();
     let text = |key: &Value| match key {
-        Value::String(text) => format!("[{text}]"),
-        other => format!("[{other}]"),
+        Value::String(text) => format!("[{}]", secrets.hide(text)),
+        other => format!("[{}]", secrets.hide(&other.to_string())),
     };
     keys.as_array().map(|keys| keys.iter().map(text).collect()).unwrap_or_default()
 }
