@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use portreeve_core::policy::cases::{CaseOutcome, CaseResult, Filter};
-use portreeve_core::policy::{Files, Findings};
+use portreeve_core::policy::{Files, Finding, Findings};
 
 use super::report::{self, ResultsFormat};
 use super::work::{Answer, Rooted, Task, in_worker, rooted};
@@ -171,7 +171,16 @@ fn died(root: &Path, failure: &Failure) -> CaseResult {
 
 /// Without its bundle no test can pass, so the bundle itself is the one that fails.
 fn not_loaded(root: &Path, findings: &Findings) -> CaseResult {
-    let message = format!("the bundle does not load\n{findings}");
+    let rooted = |finding: &Finding| {
+        let mut finding = finding.clone();
+        if !finding.file.is_empty() {
+            finding.file = root.join(&finding.file).display().to_string();
+        }
+        let hint = finding.hint.take().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        format!("{finding}{hint}")
+    };
+    let findings: Vec<String> = findings.0.iter().map(rooted).collect();
+    let message = format!("the bundle does not load\n{}", findings.join("\n"));
     let root = root.display().to_string();
     CaseResult::new(&root, 0, "load the bundle", CaseOutcome::errored(message))
 }

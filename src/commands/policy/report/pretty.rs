@@ -36,14 +36,14 @@ pub(super) fn print(
         if let Some(duration) = result.duration.filter(|duration| *duration > SLOW) {
             let place = place(&result.file, result.line);
             let name = printable(&result.name);
-            writeln!(out, "slow {place} {name}: {}", seconds(duration))?;
+            writeln!(out, "slow {place} {name}: {}", told(duration))?;
         }
     }
     if summary.total() == 0 {
         writeln!(out, "no test was found")?;
     }
     if let Some(total) = super::total(results) {
-        writeln!(out, "took {}", seconds(total))?;
+        writeln!(out, "took {}", told(total))?;
     }
     writeln!(out, "{summary}")
 }
@@ -102,6 +102,11 @@ fn expression_lines(at: &FailedExpression) -> Vec<String> {
     lines
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
+/// `12 ms`, `1.20 s`
+fn told(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.2} s", duration.as_secs_f64())
+    }
 }

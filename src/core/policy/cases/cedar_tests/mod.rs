@@ -9,12 +9,12 @@ use cedar_policy::{
     Request, Response, Schema,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::{Bundle, Files};
 use super::json_lines::element_lines;
 use super::{CaseOutcome, CaseResult, MAX_CASES, Run};
-use crate::masking::{error_text_of, masked};
+use crate::masking::{Secrets, error_text_of, masked};
 
 /// One test. Keys that Cedar's runner does not know it ignores, and so does this.
 #[derive(Debug, Deserialize)]
@@ -91,13 +91,31 @@ fn run_file(path: &str, text: &str, subject: &Subject<'_>, run: &Run<'_>) -> Vec
         }
         let request = masked(test.get("request").unwrap_or(&Value::Null));
         let mut result = run.timed(|| {
-            let outcome = run_test(test, subject).unwrap_or_else(CaseOutcome::errored);
+            let secrets = secrets_of(&test, subject);
+            let errored = |text: String| CaseOutcome::errored(secrets.hide(&text));
+            let outcome = run_test(test, subject).unwrap_or_else(errored);
             CaseResult::new(path, line, name, outcome)
         });
         result.evidence.request = (!request.is_null()).then_some(request);
         results.push(result);
     }
     results
+}
+
+/// What the request and the entities of its headers and its query hold.
+fn secrets_of(test: &Value, subject: &Subject<'_>) -> Secrets {
+    let mut secrets = Secrets::default();
+    secrets.add_document(test.get("request").unwrap_or(&Value::Null));
+    let entities = test.get("entities").unwrap_or(&Value::Null);
+    let file = entities.as_str().and_then(|name| entities_file(name, subject).ok());
+    for entity in file.as_ref().unwrap_or(entities).as_array().into_iter().flatten() {
+        let kind = entity.pointer("/uid/type").and_then(Value::as_str).unwrap_or_default();
+        // The schema's entities with the headers and the query as tags.
+        let key = kind.rsplit("::").next().unwrap_or_default().to_lowercase();
+        let tags = entity.get("tags").cloned().unwrap_or_default();
+        secrets.add_document(&Value::Object(Map::from_iter([(key, tags)])));
+    }
+    secrets
 }
 
 /// Runs one test; `Err` says why it could not run.

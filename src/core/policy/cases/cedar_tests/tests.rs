@@ -108,3 +108,15 @@ fn a_file_that_is_no_array_of_tests_is_an_error() {
     check("[]", "errored", "no test");
     check(&format!("{}{}", "[".repeat(5000), "]".repeat(5000)), "errored", "array");
 }
+
+#[test]
+fn no_value_of_a_header_is_told_where_a_test_does_not_fit() {
+    let deny = r#""decision": "deny", "reason": [], "num_errors": 0"#;
+    let request = VIEW.replace("true", r#"{"headers": {"x-key": "s3cr3t-a"}}"#);
+    let headers = r#"[{"uid": {"type": "Headers", "id": "s3cr3t-b"}, "attrs": {}, "parents": [],
+        "tags": {"x-key": ["s3cr3t-b"]}}]"#;
+    for text in [test(&request, "[]", deny), test(VIEW, headers, deny)] {
+        let seen = format!("{:?}", results(&text));
+        assert!(seen.contains("Errored") && !seen.contains("s3cr3t"), "{seen}");
+    }
+}
