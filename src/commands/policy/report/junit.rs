@@ -1,4 +1,4 @@
-//! Case results as JUnit XML, as Jenkins, GitLab and others read it: a suite per file.
+//! Case results as `JUnit` XML, as Jenkins, GitLab and others read it: a suite per file.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

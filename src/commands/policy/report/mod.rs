@@ -1,5 +1,5 @@
 //! How case results are printed: for people, closed by the line that every runner closes with, as one
-//! JSON document, as JUnit XML, or as annotations of a pull request.
+//! JSON document, as `JUnit` XML, or as annotations of a pull request.
 
 mod json;
 mod junit;
@@ -24,7 +24,7 @@ pub(super) enum ResultsFormat {
     Pretty,
     /// For machines; does not change.
     Json,
-    /// JUnit XML, which build servers show test by test.
+    /// `JUnit` XML, which build servers show test by test.
     Junit,
     /// Workflow commands that GitHub shows beside the lines of a pull request.
     Github,

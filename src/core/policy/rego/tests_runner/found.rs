@@ -65,10 +65,14 @@ fn of_rule<'a>(
     if definitions.iter().any(|definition| definition.kind == Kind::Default) {
         return vec![test(first, 0, How::Whole)];
     }
-    let how = |definition: &Definition| match definition.kind {
-        Kind::Object if !keys(&definition.rule).is_empty() => How::Table,
-        _ if definitions.len() > 1 => How::Alone,
-        _ => How::Whole,
+    let how = |definition: &Definition| {
+        if definition.kind == Kind::Object && !keys(&definition.rule).is_empty() {
+            How::Table
+        } else if definitions.len() > 1 {
+            How::Alone
+        } else {
+            How::Whole
+        }
     };
     let numbered = definitions.iter().enumerate();
     numbered.map(|(index, definition)| test(definition, index, how(definition))).collect()

@@ -31,20 +31,20 @@ struct Operands {
 
 impl Operands {
     fn whole(&mut self, expr: &Expr) {
-        match expr {
-            Expr::AssignExpr { op: AssignOp::ColEq, rhs, .. } => self.operand(rhs),
-            Expr::AssignExpr { lhs, rhs, .. } | Expr::BoolExpr { lhs, rhs, .. } => {
-                self.operand(lhs);
-                self.operand(rhs);
-            }
+        if let Expr::AssignExpr { op: AssignOp::ColEq, rhs, .. } = expr {
+            self.operand(rhs);
+        } else if let Expr::AssignExpr { lhs, rhs, .. } | Expr::BoolExpr { lhs, rhs, .. } = expr {
+            self.operand(lhs);
+            self.operand(rhs);
+        } else if let Expr::Call { params, .. } = expr {
             // What it gives is known: it is not true.
-            Expr::Call { params, .. } => self.all(params),
-            Expr::Membership { key, value, collection, .. } => {
-                key.iter().for_each(|key| self.operand(key));
-                self.operand(value);
-                self.operand(collection);
-            }
-            _ => self.operand(expr),
+            self.all(params);
+        } else if let Expr::Membership { key, value, collection, .. } = expr {
+            key.iter().for_each(|key| self.operand(key));
+            self.operand(value);
+            self.operand(collection);
+        } else {
+            self.operand(expr);
         }
     }
 

@@ -45,20 +45,25 @@ impl<'a> Reader<'a> {
                 let mut members = Vec::new();
                 for (_, key, value) in fields {
                     let value = self.read(value, constants);
-                    match &**key {
-                        Expr::String { span, value: name, .. } => {
-                            let name = name.as_string().map(|n| n.to_string()).unwrap_or_default();
-                            members.push((name, place(span), value));
-                        }
-                        _ => return Placed { place: place(start_of(expr)), shape: Shape::Unknown },
-                    }
+                    let Expr::String { span, value: name, .. } = &**key else {
+                        return Placed { place: place(start_of(expr)), shape: Shape::Unknown };
+                    };
+                    let name = name.as_string().map(|n| n.to_string()).unwrap_or_default();
+                    members.push((name, place(span), value));
                 }
                 Shape::Object(members)
             }
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
                 return self.constant(expr, constants);
             }
-            _ => Shape::Unknown,
+            Expr::ArrayCompr { .. }
+            | Expr::ObjectCompr { .. }
+            | Expr::Call { .. }
+            | Expr::BinExpr { .. }
+            | Expr::BoolExpr { .. }
+            | Expr::ArithExpr { .. }
+            | Expr::AssignExpr { .. }
+            | Expr::Membership { .. } => Shape::Unknown,
         };
         Placed { place: place(start_of(expr)), shape }
     }
@@ -81,16 +86,17 @@ impl<'a> Reader<'a> {
         }
         let Some(path) = self.names.data_path(&name) else { return unknown };
         let [only] = self.rules.at(&path) else { return unknown };
-        match &*only.rule {
-            Rule::Spec { head: RuleHead::Compr { assign: Some(assign), .. }, bodies, .. }
-                if bodies.is_empty() =>
-            {
-                let names = Names::of(&only.module, self.rules);
-                let reader = Reader { names, rules: self.rules, locals: Vec::new() };
-                reader.read(&assign.value, constants.saturating_add(1))
-            }
-            _ => unknown,
+        let Rule::Spec { head: RuleHead::Compr { assign: Some(assign), .. }, bodies, .. } =
+            &*only.rule
+        else {
+            return unknown;
+        };
+        if !bodies.is_empty() {
+            return unknown;
         }
+        let names = Names::of(&only.module, self.rules);
+        let reader = Reader { names, rules: self.rules, locals: Vec::new() };
+        reader.read(&assign.value, constants.saturating_add(1))
     }
 }
 
@@ -132,9 +138,10 @@ impl<'a> Visit<'a> for Locals<'a> {
             }
             Literal::Expr { expr, .. } => {
                 if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } = &**expr {
-                    match &**lhs {
-                        Expr::Var { span, .. } => self.0.push((span.text(), Some(rhs))),
-                        pattern => self.pattern(pattern),
+                    if let Expr::Var { span, .. } = &**lhs {
+                        self.0.push((span.text(), Some(rhs)));
+                    } else {
+                        self.pattern(lhs);
                     }
                 }
             }
@@ -148,13 +155,12 @@ impl<'a> Visit<'a> for Locals<'a> {
 
 impl<'a> Locals<'a> {
     fn pattern(&mut self, pattern: &'a Expr) {
-        match pattern {
-            Expr::Var { span, .. } => self.0.push((span.text(), None)),
-            Expr::Array { items, .. } => items.iter().for_each(|item| self.pattern(item)),
-            Expr::Object { fields, .. } => {
-                fields.iter().for_each(|(_, _, value)| self.pattern(value));
-            }
-            _ => {}
+        if let Expr::Var { span, .. } = pattern {
+            self.0.push((span.text(), None));
+        } else if let Expr::Array { items, .. } = pattern {
+            items.iter().for_each(|item| self.pattern(item));
+        } else if let Expr::Object { fields, .. } = pattern {
+            fields.iter().for_each(|(_, _, value)| self.pattern(value));
         }
     }
 }

@@ -154,10 +154,10 @@ fn judge(
 
 /// `undefined`, or the value.
 pub(super) fn actual(value: &Value, secrets: &Secrets) -> String {
-    match value {
-        Value::Undefined => "undefined".to_owned(),
-        value => shown(&json_of(value), secrets),
+    if *value == Value::Undefined {
+        return "undefined".to_owned();
     }
+    shown(&json_of(value), secrets)
 }
 
 fn error_text(error: &str, secrets: &Secrets) -> String {

@@ -27,10 +27,8 @@ pub(super) fn written(module: &Module) -> Secrets {
 
 /// JSON as it is shown on one line.
 pub(super) fn shown(value: &Json, secrets: &Secrets) -> String {
-    let text = match secrets.hide_value(value) {
-        Json::String(text) if text == masking::MASK => text,
-        value => value.to_string(),
-    };
+    let hidden = secrets.hide_value(value);
+    let text = if hidden == masking::MASK { masking::MASK.to_owned() } else { hidden.to_string() };
     match text.char_indices().nth(MAX_VALUE_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
@@ -111,12 +109,10 @@ struct Inside<'a> {
 
 impl<'a> Visit<'a> for Inside<'a> {
     fn expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::String { value, .. } | Expr::RawString { value, .. } => {
-                self.texts.extend(value.as_string().ok().map(|text| text.to_string()));
-            }
-            Expr::Var { span, .. } => self.names.push(span.text()),
-            _ => {}
+        if let Expr::String { value, .. } | Expr::RawString { value, .. } = expr {
+            self.texts.extend(value.as_string().ok().map(|text| text.to_string()));
+        } else if let Expr::Var { span, .. } = expr {
+            self.names.push(span.text());
         }
     }
 }

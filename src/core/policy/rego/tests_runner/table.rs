@@ -92,9 +92,9 @@ fn leaves(value: &Value, depth: usize, keys: &mut Vec<Value>, found: &mut BTreeM
 /// stands in the input as well, but no token is.
 fn bracketed(keys: &Value) -> String {
     let secrets = Secrets::default();
-    let text = |key: &Value| match key {
-        Value::String(text) => format!("[{}]", secrets.hide(text)),
-        other => format!("[{}]", secrets.hide(&other.to_string())),
+    let text = |key: &Value| match key.as_string() {
+        Ok(text) => format!("[{}]", secrets.hide(text)),
+        Err(_) => format!("[{}]", secrets.hide(&key.to_string())),
     };
     keys.as_array().map(|keys| keys.iter().map(text).collect()).unwrap_or_default()
 }

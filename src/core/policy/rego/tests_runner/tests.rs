@@ -46,9 +46,9 @@ fn check_why(tests: &str, expected: &[&str]) {
 #[track_caller]
 fn check_error(tests: &str, expected: &str) {
     let results = results(tests);
-    let errors = results.iter().filter_map(|result| match &result.outcome {
-        RegoTestOutcome::Error(text) => Some(text.as_str()),
-        _ => None,
+    let errors = results.iter().filter_map(|result| {
+        let RegoTestOutcome::Error(text) = &result.outcome else { return None };
+        Some(text.as_str())
     });
     assert_eq!(errors.collect::<Vec<_>>(), [expected], "{results:?}");
 }

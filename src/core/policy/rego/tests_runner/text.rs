@@ -97,15 +97,16 @@ pub(super) fn expr(of: &Expr) -> String {
 /// Inside another expression: in parentheses where it would bind otherwise.
 fn operand(of: &Expr) -> String {
     let text = expr(of);
-    match of {
+    let binds = matches!(
+        of,
         Expr::BinExpr { .. }
-        | Expr::BoolExpr { .. }
-        | Expr::ArithExpr { .. }
-        | Expr::AssignExpr { .. }
-        | Expr::Membership { .. }
-        | Expr::UnaryExpr { .. } => format!("({text})"),
-        _ => text,
-    }
+            | Expr::BoolExpr { .. }
+            | Expr::ArithExpr { .. }
+            | Expr::AssignExpr { .. }
+            | Expr::Membership { .. }
+            | Expr::UnaryExpr { .. }
+    );
+    if binds { format!("({text})") } else { text }
 }
 
 fn infix(lhs: &Expr, sign: &str, rhs: &Expr) -> String {
