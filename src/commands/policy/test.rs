@@ -70,8 +70,8 @@ pub(in crate::commands) struct Args {
 
 const AFTER_HELP: &str = "\
 Closes with `N passed, N failed, N skipped`.
-Exit code: 0 all passed, 1 a test failed or none was found, 2 DIR cannot be read or PATTERN is wrong;
-with --watch that of the last run
+Exit code: 0 all passed, 1 a test failed or none was found, 2 DIR or PATTERN cannot be read;
+           with --watch that of the last run
 
 Examples:
   portreeve policy test policies/

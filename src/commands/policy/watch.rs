@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
+use tokio::runtime::Runtime;
 
 use super::report::printable;
 use crate::commands::Exit;
@@ -34,26 +36,28 @@ pub(super) fn watch(
         .enable_all()
         .build()
         .context("failed to start watching")?;
-    runtime.block_on(async {
-        let mut interrupt =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-                .context("failed to watch for an interrupt")?;
-        let interrupted = async move {
-            interrupt.recv().await;
-        };
-        follow(folder, INTERVAL, interrupted, run, &mut stdout()).await
-    })
+    let interrupt = {
+        let _entered = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+    };
+    let mut interrupt = interrupt.context("failed to watch for an interrupt")?;
+    let interrupted = async move {
+        interrupt.recv().await;
+    };
+    follow(&runtime, folder, INTERVAL, interrupted, run, &mut stdout())
 }
 
-/// The same with any interval and end.
-async fn follow(
+/// The same with any interval and end. What is run has a runtime of its own, so that it cannot run
+/// inside of this one; an interrupt that comes meanwhile is seen after it.
+fn follow(
+    runtime: &Runtime,
     folder: &Path,
     interval: Duration,
     interrupted: impl Future<Output = ()>,
     mut run: impl FnMut() -> anyhow::Result<Exit>,
     out: &mut impl Write,
 ) -> anyhow::Result<Exit> {
-    let mut interrupted = std::pin::pin!(interrupted);
+    let mut interrupted = pin!(interrupted);
     loop {
         let before = snapshot(folder)?;
         // A folder that is just being written may not be read as a whole: its next state counts.
@@ -61,17 +65,22 @@ async fn follow(
             let _ = writeln!(stderr(), "error: {error:#}");
             Exit::CouldNotRun
         });
-        let changed = loop {
-            tokio::select! {
-                biased;
-                () = &mut interrupted => return Ok(exit),
-                () = tokio::time::sleep(interval) => {}
+        let changed = runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut interrupted => return Ok(Vec::new()),
+                    () = tokio::time::sleep(interval) => {}
+                }
+                let changed = changed(&before, &snapshot(folder)?);
+                if !changed.is_empty() {
+                    return anyhow::Ok(changed);
+                }
             }
-            let changed = changed(&before, &snapshot(folder)?);
-            if !changed.is_empty() {
-                break changed;
-            }
-        };
+        })?;
+        if changed.is_empty() {
+            return Ok(exit);
+        }
         writeln!(out, "\n--- {} ---", told(folder, &changed))?;
     }
 }
@@ -139,9 +148,13 @@ mod tests {
 
     use super::*;
 
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
     /// Runs `steps` one after the other, each a run with what it does to the folder; the interrupt comes
     /// with the end of the last one. What was printed between leaves.
-    async fn check(
+    fn check(
         folder: &Path,
         steps: &[&dyn Fn() -> anyhow::Result<Exit>],
     ) -> (anyhow::Result<Exit>, String) {
@@ -158,12 +171,12 @@ mod tests {
         };
         let mut out = Vec::new();
         let interrupted = async { drop(ended.await) };
-        let exit = follow(folder, Duration::from_millis(1), interrupted, run, &mut out).await;
+        let exit = follow(&runtime(), folder, Duration::from_millis(1), interrupted, run, &mut out);
         (exit, String::from_utf8(out).unwrap())
     }
 
-    #[tokio::test]
-    async fn a_change_runs_again_and_the_last_end_counts() {
+    #[test]
+    fn a_change_runs_again_and_the_last_end_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         fs::create_dir(path.join("a")).unwrap();
@@ -180,27 +193,27 @@ mod tests {
             fs::remove_file(path.join("a/x.rego"))?;
             Ok(Exit::No)
         };
-        let (exit, out) = check(&path, &[&longer, &new, &gone, &|| Ok(Exit::Good)]).await;
+        let (exit, out) = check(&path, &[&longer, &new, &gone, &|| Ok(Exit::Good)]);
         assert_eq!(exit.unwrap(), Exit::Good);
         let expected = "\n--- changed: a/x.rego ---\n\n--- changed: .manifest ---\n\
                         \n--- changed: a/x.rego ---\n";
         assert_eq!(out, expected);
     }
 
-    #[tokio::test]
-    async fn a_run_that_fails_waits_for_the_next_state() {
+    #[test]
+    fn a_run_that_fails_waits_for_the_next_state() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let half = || {
             fs::write(path.join("x"), "1")?;
             bail!("half written")
         };
-        let (exit, _) = check(&path, &[&half, &|| bail!("again")]).await;
+        let (exit, _) = check(&path, &[&half, &|| bail!("again")]);
         assert_eq!(exit.unwrap(), Exit::CouldNotRun);
     }
 
-    #[tokio::test]
-    async fn a_folder_that_vanishes_is_an_error() {
+    #[test]
+    fn a_folder_that_vanishes_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inner");
         fs::create_dir(&path).unwrap();
@@ -208,12 +221,11 @@ mod tests {
             fs::remove_dir(&path)?;
             Ok(Exit::Good)
         };
-        let (exit, _) = check(&path, &[&gone, &|| Ok(Exit::Good)]).await;
+        let (exit, _) = check(&path, &[&gone, &|| Ok(Exit::Good)]);
         let error = exit.unwrap_err().to_string();
         assert!(error.contains("any more to watch"), "{error}");
-        assert!(
-            follow(&path, INTERVAL, async {}, || Ok(Exit::Good), &mut Vec::new()).await.is_err()
-        );
+        let run = || Ok(Exit::Good);
+        assert!(follow(&runtime(), &path, INTERVAL, async {}, run, &mut Vec::new()).is_err());
     }
 
     #[test]
