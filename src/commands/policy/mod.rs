@@ -13,6 +13,7 @@ mod eval;
 mod github;
 mod matrix;
 mod revision;
+mod watch;
 pub(super) mod work;
 #[cfg(test)]
 mod tests;

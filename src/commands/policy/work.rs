@@ -5,13 +5,15 @@
 //! loads them with, on a stack of the same size and within the same limits, and sends an answer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
 use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::{
     Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -125,18 +127,32 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
         Task::Check | Task::Derive => Answer::DoesNotLoad { digest, findings: Findings::default() },
         Task::Outline => Answer::Outlined(Box::new(outline(&bundle, files))),
         Task::Matrix(samples) => Answer::Matrix(Box::new(matrix(&bundle, &samples))),
-        Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
+        Task::Test { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let run = cases::Run { filter: &filter, clock: Some(elapsed) };
+                Answer::Tested(cases::run(files, &bundle, &run))
+            }
+            Err(error) => refused(digest, &error),
+        },
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
             }
-            Err(error) => {
-                let mut findings = Findings::default();
-                findings.error("", 0, 0, error.to_string());
-                Answer::DoesNotLoad { digest, findings }
-            }
+            Err(error) => refused(digest, &error),
         },
     }
+}
+
+/// The command has looked at what it asks before it asked.
+fn refused(digest: String, error: &dyn std::error::Error) -> Answer {
+    let mut findings = Findings::default();
+    findings.error("", 0, 0, error.to_string());
+    Answer::DoesNotLoad { digest, findings }
+}
+
+/// Since the machine was started.
+fn elapsed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 impl Asked {
