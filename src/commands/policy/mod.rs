@@ -8,6 +8,7 @@ pub(super) mod read;
 pub(super) mod report;
 pub(super) mod test;
 mod check;
+mod coverage;
 mod eval;
 mod github;
 pub(super) mod work;

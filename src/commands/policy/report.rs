@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::commands::{Exit, Format};
 
-/// Prints all results and says how the run ended: no case at all is not a good end.
+/// Prints all results and says how the run ended.
 pub(crate) fn print(
     out: &mut impl Write,
     suite: &str,
@@ -25,8 +25,13 @@ pub(crate) fn print(
             writeln!(out)?;
         }
     }
+    Ok(exit_of(summary))
+}
+
+/// How a run ends: no case at all is not a good end.
+pub(super) fn exit_of(summary: Summary) -> Exit {
     let is_good = summary.failed == 0 && summary.total() > 0;
-    Ok(if is_good { Exit::Good } else { Exit::No })
+    if is_good { Exit::Good } else { Exit::No }
 }
 
 fn print_pretty(out: &mut impl Write, results: &[CaseResult], summary: Summary) -> io::Result<()> {
@@ -60,7 +65,8 @@ fn print_pretty(out: &mut impl Write, results: &[CaseResult], summary: Summary) 
     writeln!(out, "{summary}")
 }
 
-fn to_json(suite: &str, results: &[CaseResult], summary: Summary) -> Value {
+/// The JSON output.
+pub(super) fn to_json(suite: &str, results: &[CaseResult], summary: Summary) -> Value {
     json!({
         "suite": suite,
         "passed": summary.passed,

@@ -1,6 +1,6 @@
 //! `portreeve policy test`: the runner of an author's tests and of the conformance suite `policy`.
 
-use std::io::stdout;
+use std::io::{stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -8,7 +8,7 @@ use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
 use portreeve_core::policy::{Files, Findings};
 
 use super::work::{Answer, Rooted, Task, in_worker, rooted};
-use super::{read, report};
+use super::{coverage, read, report};
 use crate::commands::{Exit, Format};
 use crate::loader::{Failure, Guard};
 
@@ -47,6 +47,8 @@ pub(in crate::commands) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 120,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     time_limit: u64,
+    #[command(flatten)]
+    coverage: coverage::Flags,
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
@@ -65,7 +67,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let files = read::files_of(&args.folder)?;
     let guard = Guard { seconds: args.time_limit, ..Guard::default() };
     let results = results_in_worker(&files, &args.folder, args.run.as_deref(), guard)?;
-    Ok(report::print(&mut stdout().lock(), "policy", &results, args.format)?)
+    let measured =
+        coverage::measured(args.coverage, &files, &args.folder, args.run.as_deref(), guard)?;
+    let out = &mut stdout().lock();
+    let Some(measured) = measured else {
+        return Ok(report::print(out, "policy", &results, args.format)?);
+    };
+    coverage::print(out, &mut stderr().lock(), &results, &measured, args.format)
 }
 
 /// Runs every test of every bundle of a folder, each bundle in a worker.
@@ -97,7 +105,7 @@ pub(crate) fn results(
                 all.extend(results.into_iter().map(|result| rooted_at(&root, result)));
             }
             Ok(Answer::DoesNotLoad { findings, .. }) => all.push(not_loaded(&root, &findings)),
-            Ok(Answer::Loads { .. } | Answer::Decided { .. }) => {
+            Ok(Answer::Loads { .. } | Answer::Covered(_) | Answer::Decided { .. }) => {
                 bail!("the answer is to another task")
             }
             Err(failure) if failure.is_by_policy() => all.push(died(&root, &failure)),

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
+    Bundle, Coverage, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
+    measure_coverage,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,18 @@ use crate::loader::{Counts, Failure, Guard, guarded, load_and_try, serve_guarded
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Task {
     Check,
-    Test { pattern: Option<String> },
-    Eval { root: PathBuf, asked: Asked, format: Format },
+    Test {
+        pattern: Option<String>,
+    },
+    /// What the tests reach, apart from what they say.
+    Coverage {
+        pattern: Option<String>,
+    },
+    Eval {
+        root: PathBuf,
+        asked: Asked,
+        format: Format,
+    },
 }
 
 /// A request, in either of its forms.
@@ -39,6 +50,7 @@ pub(in crate::commands) enum Answer {
     Loads { digest: String, counts: Counts, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
+    Covered(Coverage),
     Decided { is_allowed: bool, text: String },
 }
 
@@ -103,6 +115,10 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
         Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
+        Task::Coverage { pattern } => {
+            let is_selected = |name: &str| pattern.as_ref().is_none_or(|part| name.contains(part));
+            Answer::Covered(measure_coverage(files, &bundle, &is_selected))
+        }
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)

@@ -14,6 +14,7 @@ mod mask;
 mod rego_tests;
 mod request_cases;
 mod result;
+mod subjects;
 pub(super) mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
@@ -21,6 +22,7 @@ pub use compliance::{ComplianceCase, compliance_cases};
 pub use json_lines::element_lines;
 pub use mask::without_credentials;
 pub use result::{CaseOutcome, CaseResult, Summary};
+pub(super) use subjects::{Subject, subjects};
 
 use super::{Bundle, Files};
 

@@ -17,7 +17,7 @@ use super::expectation::{Expectation, outcome_of, reason_of};
 use super::mask::without_credentials;
 use super::yaml::{self, Wrong};
 use super::{CaseOutcome, CaseResult, MAX_CASES};
-use crate::request::AccessRequest;
+use crate::request::{AccessRequest, DocumentError};
 
 const KEYS: [&str; 6] = ["name", "request", "input", "expect", "reason", "policy"];
 
@@ -52,12 +52,24 @@ pub(super) fn run(path: &str, text: &str, bundle: &Bundle) -> Vec<CaseResult> {
     cases.into_iter().map(run).collect()
 }
 
+/// What the selected cases ask, as far as they can be read.
+pub(super) fn requests(text: &str, is_selected: &dyn Fn(&str) -> bool) -> Vec<AccessRequest> {
+    let cases = read(text).unwrap_or_default().into_iter();
+    let selected = cases.filter(|(_, name, _)| is_selected(name));
+    selected.filter_map(|(_, _, case)| case.ok()?.subject.request().ok()).collect()
+}
+
+impl Subject {
+    fn request(&self) -> Result<AccessRequest, DocumentError> {
+        match self {
+            Self::Described(value) => AccessRequest::described(value),
+            Self::Document(value) => AccessRequest::from_document(value),
+        }
+    }
+}
+
 fn run_case(path: &str, line: u32, name: String, case: &Case, bundle: &Bundle) -> CaseResult {
-    let request = match &case.subject {
-        Subject::Described(value) => AccessRequest::described(value),
-        Subject::Document(value) => AccessRequest::from_document(value),
-    };
-    let request = match request {
+    let request = match case.subject.request() {
         Ok(request) => request,
         Err(error) => {
             let outcome = CaseOutcome::errored(format!("this is no request: {error}"));

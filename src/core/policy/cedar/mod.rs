@@ -26,6 +26,7 @@ mod facts;
 mod hierarchy;
 mod index;
 mod conform;
+mod coverage;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use super::decide::Verdict;
 use super::{EvaluationError, Files, Findings, Outcome, Reason, progress};
 use crate::request::AccessRequest;
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
+pub(super) use coverage::CoverageRun;
 pub(super) use facts::ConnectionValues;
 use facts::Facts;
 use hierarchy::Hierarchy;

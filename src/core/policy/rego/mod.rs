@@ -23,6 +23,7 @@ mod result;
 mod engines;
 mod evaluate;
 mod tests_runner;
+mod coverage;
 mod compliance;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use load::{Loaded, Modules};
 use rules::Rules;
 
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
+pub(super) use coverage::CoverageRun;
 pub(super) use input::ConnectionValues;
 pub(super) use tests_runner::check_tests;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};

@@ -20,6 +20,12 @@ use super::{CaseOutcome, CaseResult, MAX_CASES};
 struct Test {
     request: TestRequest,
     entities: Value,
+    #[serde(flatten)]
+    wanted: Wanted,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wanted {
     decision: Expected,
     reason: Vec<String>,
     num_errors: usize,
@@ -53,8 +59,16 @@ pub(super) fn run(path: &str, text: &str, files: &Files, bundle: &Bundle) -> Vec
     let Some((policies, schema)) = bundle.cedar_policy_set() else {
         return vec![CaseResult::unreadable(path, 0, "the bundle has no Cedar policies")];
     };
-    let folder = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
-    run_file(path, text, &Subject { policies, schema, files, folder })
+    run_file(path, text, &Subject { policies, schema, files, folder: folder_of(path) })
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default()
+}
+
+fn name_of(index: usize, test: &Value) -> String {
+    let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
+    name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)))
 }
 
 fn run_file(path: &str, text: &str, subject: &Subject<'_>) -> Vec<CaseResult> {
@@ -77,16 +91,38 @@ fn run_file(path: &str, text: &str, subject: &Subject<'_>) -> Vec<CaseResult> {
     let mut results = Vec::with_capacity(tests.len());
     for (index, test) in tests.into_iter().enumerate() {
         let line = lines.get(index).copied().unwrap_or(0);
-        let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
-        let name = name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)));
+        let name = name_of(index, &test);
         let outcome = run_test(test, subject).unwrap_or_else(CaseOutcome::errored);
         results.push(CaseResult::new(path, line, name, outcome));
     }
     results
 }
 
+/// What the selected tests of a file ask, as far as they can be read.
+pub(super) fn requests(
+    path: &str,
+    text: &str,
+    files: &Files,
+    bundle: &Bundle,
+    is_selected: &dyn Fn(&str) -> bool,
+) -> Vec<(Request, Entities)> {
+    let Some((policies, schema)) = bundle.cedar_policy_set() else { return Vec::new() };
+    let subject = Subject { policies, schema, files, folder: folder_of(path) };
+    let tests = serde_json::from_str::<Vec<Value>>(text).unwrap_or_default();
+    let tests = tests.into_iter().take(MAX_CASES).enumerate();
+    let selected = tests.filter(|(index, test)| is_selected(&name_of(*index, test)));
+    let asked = selected.filter_map(|(_, test)| read_test(test, &subject).ok());
+    asked.map(|(_, request, entities)| (request, entities)).collect()
+}
+
 /// Runs one test; `Err` says why it could not run.
 fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
+    let (wanted, request, entities) = read_test(test, subject)?;
+    let response = Authorizer::new().is_authorized(&request, subject.policies, &entities);
+    Ok(judge(wanted.decision, &wanted.reason, wanted.num_errors, &response))
+}
+
+fn read_test(test: Value, subject: &Subject<'_>) -> Result<(Wanted, Request, Entities), String> {
     let test: Test = serde_json::from_value(test).map_err(|e| format!("this is no test: {e}"))?;
     let schema = subject.schema;
     let principal = entity("principal", &test.request.principal)?;
@@ -102,8 +138,7 @@ fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
     };
     let entities = Entities::from_json_value(entities, Some(schema))
         .map_err(|e| format!("the entities do not fit the schema: {}", chain(&e)))?;
-    let response = Authorizer::new().is_authorized(&request, subject.policies, &entities);
-    Ok(judge(test.decision, &test.reason, test.num_errors, &response))
+    Ok((test.wanted, request, entities))
 }
 
 fn entity(role: &str, text: &str) -> Result<EntityUid, String> {
