@@ -50,7 +50,7 @@ pub(in crate::commands) enum Answer {
     Loads { digest: String, counts: Counts, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
-    Covered(Coverage),
+    Covered(Result<Coverage, String>),
     Decided { is_allowed: bool, text: String },
 }
 

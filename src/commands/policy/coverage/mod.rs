@@ -78,7 +78,8 @@ fn measure(
     };
     for Rooted { root, files } in bundles {
         match run(&Task::Coverage { pattern: pattern.map(str::to_owned) }, &files) {
-            Ok(Answer::Covered(mut coverage)) => {
+            Ok(Answer::Covered(Err(why))) => measured.miss(&root, why),
+            Ok(Answer::Covered(Ok(mut coverage))) => {
                 for file in coverage.files_mut() {
                     *file = root.join(&*file).display().to_string();
                 }

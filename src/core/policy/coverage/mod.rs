@@ -58,10 +58,16 @@ impl Coverage {
 }
 
 /// Runs the tests whose names are selected and says what they reached.
-#[must_use]
-pub fn measure(files: &Files, bundle: &Bundle, is_selected: &dyn Fn(&str) -> bool) -> Coverage {
+///
+/// # Errors
+/// The policies cannot be loaded a second time.
+pub fn measure(
+    files: &Files,
+    bundle: &Bundle,
+    is_selected: &dyn Fn(&str) -> bool,
+) -> Result<Coverage, String> {
     let (cedar_policies, rego_policies) = bundle.engines();
-    let mut rego = rego_policies.and_then(|policies| policies.coverage(files));
+    let mut rego = rego_policies.map(|policies| policies.coverage(files)).transpose()?;
     let mut cedar = cedar_policies.map(|policies| policies.coverage(files));
     if let Some(rego) = &mut rego {
         rego.run_tests(is_selected);
@@ -77,10 +83,10 @@ pub fn measure(files: &Files, bundle: &Bundle, is_selected: &dyn Fn(&str) -> boo
             }
         }
     }
-    Coverage {
+    Ok(Coverage {
         rego: rego.map(super::rego::CoverageRun::finish).unwrap_or_default(),
         cedar: cedar.map(super::cedar::CoverageRun::finish).unwrap_or_default(),
-    }
+    })
 }
 
 #[cfg(test)]

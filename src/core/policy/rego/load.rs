@@ -65,26 +65,37 @@ pub(super) fn load(
 }
 
 /// A second engine with the same data over marked texts of the modules; `install` puts into it what the
-/// marks call. `None` where it refuses them.
+/// marks call.
+///
+/// # Errors
+/// The engine refuses a text: the marks stand wrongly in it.
 pub(super) fn again(
     loaded: &Loaded,
     texts: &[(String, String)],
     time_limit: Duration,
     install: impl FnOnce(&mut Engine),
-) -> Option<Engine> {
+) -> Result<Engine, String> {
     let mut engine = new_engine(time_limit);
     set_lengths(&mut engine, MARKED);
     install(&mut engine);
+    let mut findings = Findings::default();
     for (file, text) in texts {
         progress::at_file(file);
         let parsed = catch_unwind(AssertUnwindSafe(|| {
             engine.add_policy(file.clone(), text.clone()).map(drop)
         }));
-        parsed.ok()?.ok()?;
+        match parsed {
+            Ok(parsed) => {
+                parsed.map_err(|error| message::finding(&error.to_string(), file).message)?
+            }
+            Err(_) => return Err(format!("the parser panicked on `{file}`")),
+        }
     }
-    engine.add_data(loaded.engine.get_data()).ok()?;
-    prepare(&mut engine, &mut Findings::default())?;
-    Some(engine)
+    engine.add_data(loaded.engine.get_data()).map_err(|error| error.to_string())?;
+    match prepare(&mut engine, &mut findings) {
+        Some(()) => Ok(engine),
+        None => Err(findings.to_string()),
+    }
 }
 
 fn load_as_parsed(

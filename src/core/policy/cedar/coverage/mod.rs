@@ -10,7 +10,7 @@ mod scope;
 use std::collections::BTreeMap;
 
 use cedar_policy::{
-    Entities, EvalResult, Expression, Policy, PolicyId, PolicySet, Request, eval_expression,
+    Entities, EvalResult, Expression, PolicyId, PolicySet, Request, eval_expression,
 };
 
 use super::parse::{ParsedFile, parse};

@@ -151,6 +151,9 @@ impl<'a> Marking<'a> {
         let definition = self.definitions;
         match end {
             Some(end) => {
+                // A text's span ends before its quote.
+                let is_quote = matches!(self.text.as_bytes().get(end), Some(b'"' | b'`'));
+                let end = end + usize::from(is_quote);
                 self.inserted.push((start, format!(" {HELD}({definition}, {rule}, ")));
                 self.inserted.push((end, ")".to_owned()));
             }

@@ -44,21 +44,24 @@ pub(in crate::policy) struct CoverageRun<'a> {
 }
 
 impl Policies {
-    /// Begins to watch which lines are evaluated; `None` where the files cannot be loaded again.
-    pub(in crate::policy) fn coverage(&self, files: &Files) -> Option<CoverageRun<'_>> {
-        let load = |modules| {
-            load::load(files, modules, tests_runner::TIME_LIMIT, &mut Findings::default())
-        };
+    /// Begins to watch which lines are evaluated.
+    ///
+    /// # Errors
+    /// The files cannot be loaded a second time.
+    pub(in crate::policy) fn coverage(&self, files: &Files) -> Result<CoverageRun<'_>, String> {
+        let limit = tests_runner::TIME_LIMIT;
+        let mut findings = Findings::default();
         // Tests that do not load fail by themselves; what the other tests reach is still worth saying.
-        let mut loaded = load(Modules::WithTests).or_else(|| load(Modules::Served))?;
+        let loaded = load::load(files, Modules::WithTests, limit, &mut Findings::default())
+            .or_else(|| load::load(files, Modules::Served, limit, &mut findings));
+        let mut loaded = loaded.ok_or_else(|| findings.to_string())?;
         let plan = Plan::of(&mut loaded);
         let marks = Marks::default();
-        let limit = tests_runner::TIME_LIMIT;
         let install = |engine: &mut Engine| marks.install(engine);
         let mut marked = load::again(&loaded, &plan.texts, limit, install)?;
         marked.set_enable_coverage(true);
         let lines = BTreeMap::new();
-        Some(CoverageRun { policies: self, loaded, plan, marked, used: None, marks, lines })
+        Ok(CoverageRun { policies: self, loaded, plan, marked, used: None, marks, lines })
     }
 }
 
