@@ -9,9 +9,10 @@ use regorus::unstable::{
 use super::super::paths::{RulePath, static_part};
 use super::super::rules::package_of;
 use super::super::walk::start_of;
+use super::imports::written_out;
 use super::marks::HELD;
-use super::queries::{in_expr, in_statement};
 use super::text::{Lines, skip_space};
+use super::visit::{Inside, of_expr, of_statement};
 
 const CONTAINS: &str = "contains";
 const ELSE: &str = "else";
@@ -34,6 +35,14 @@ pub(super) enum What {
     Evaluated,
 }
 
+/// What stands from one offset to the other becomes another text.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) text: String,
+}
+
 /// The pass over one module.
 pub(super) struct Marking<'a> {
     text: &'a str,
@@ -43,8 +52,7 @@ pub(super) struct Marking<'a> {
     defaults: &'a BTreeMap<RulePath, u32>,
     definitions: u32,
     units: Vec<Unit>,
-    /// What is to be put in, by offset.
-    inserted: Vec<(usize, String)>,
+    changes: Vec<Change>,
 }
 
 impl<'a> Marking<'a> {
@@ -57,7 +65,8 @@ impl<'a> Marking<'a> {
     ) -> Self {
         let text = module.package.span.source.contents();
         let package = package_of(module);
-        Self { text, lines, package, defaults, definitions, units: vec![], inserted: vec![] }
+        let changes = written_out(module);
+        Self { text, lines, package, defaults, definitions, units: vec![], changes }
     }
 
     pub(super) fn definitions(&self) -> u32 {
@@ -154,11 +163,11 @@ impl<'a> Marking<'a> {
                 // A text's span ends before its quote.
                 let is_quote = matches!(self.text.as_bytes().get(end), Some(b'"' | b'`'));
                 let end = end + usize::from(is_quote);
-                self.inserted.push((start, format!(" {HELD}({definition}, {rule}, ")));
-                self.inserted.push((end, ")".to_owned()));
+                self.insert(start, format!(" {HELD}({definition}, {rule}, "));
+                self.insert(end, ")".to_owned());
             }
             None => {
-                self.inserted.push((start, format!(" := {HELD}({definition}, {rule}, true)")));
+                self.insert(start, format!(" := {HELD}({definition}, {rule}, true)"));
             }
         }
         What::Head(definition)
@@ -169,12 +178,23 @@ impl<'a> Marking<'a> {
             if !matches!(statement.literal, Literal::SomeVars { .. }) {
                 self.unit(statement.span.start, statement.span.end, What::Evaluated);
             }
-            in_statement(statement, &mut |inner| self.query(inner));
+            of_statement(statement).iter().for_each(|inside| self.inside(inside));
         }
     }
 
     fn queries(&mut self, expr: &Expr) {
-        in_expr(expr, &mut |inner| self.query(inner));
+        of_expr(expr).iter().for_each(|inside| self.inside(inside));
+    }
+
+    fn inside(&mut self, inside: &Inside<'_>) {
+        match inside {
+            Inside::Expr(expr) => self.queries(expr),
+            Inside::Query(query) => self.query(query),
+        }
+    }
+
+    fn insert(&mut self, at: usize, text: String) {
+        self.changes.push(Change { start: at, end: at, text });
     }
 
     fn unit(&mut self, start: u32, end: u32, what: What) {
@@ -184,20 +204,26 @@ impl<'a> Marking<'a> {
     }
 
     /// The module's text with its marks, and what is counted in it.
-    pub(super) fn finish(mut self) -> (String, Vec<Unit>) {
-        self.inserted.sort_by_key(|(offset, _)| *offset);
-        let mut marked = String::with_capacity(self.text.len());
-        let mut from = 0;
-        for (offset, mark) in &self.inserted {
-            marked.push_str(self.text.get(from..*offset).unwrap_or_default());
-            marked.push_str(mark);
-            from = *offset;
-        }
-        marked.push_str(self.text.get(from..).unwrap_or_default());
-        (marked, self.units)
+    pub(super) fn finish(self) -> (String, Vec<Unit>) {
+        (changed(self.text, self.changes), self.units)
     }
 }
 
-fn index(offset: u32) -> usize {
+/// The text after all changes, of which none overlap.
+pub(super) fn changed(text: &str, mut changes: Vec<Change>) -> String {
+    // A mark goes before what begins in the same place.
+    changes.sort_by_key(|change| (change.start, change.end));
+    let mut changed = String::with_capacity(text.len());
+    let mut from = 0;
+    for change in &changes {
+        changed.push_str(text.get(from..change.start).unwrap_or_default());
+        changed.push_str(&change.text);
+        from = change.end;
+    }
+    changed.push_str(text.get(from..).unwrap_or_default());
+    changed
+}
+
+pub(super) fn index(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }

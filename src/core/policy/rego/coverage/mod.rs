@@ -5,11 +5,12 @@
 //! interpreter leaves out (heads, `else`, defaults that were needed) the marks say. Nothing is decided
 //! here: results and errors are dropped.
 
+mod imports;
 mod marks;
 mod marking;
 mod plan;
-mod queries;
 mod text;
+mod visit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,6 @@
 //! What is counted, and the texts with the marks in that tell whether it was reached.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{Module, Ref};
@@ -8,7 +9,8 @@ use super::super::load::Loaded;
 use super::super::module_files::is_test;
 use super::super::paths::RulePath;
 use super::super::rules::{Kind, Rules};
-use super::marking::{Marking, Unit, What};
+use super::imports::written_out;
+use super::marking::{Marking, Unit, What, changed};
 use super::marks::{ENTERED, Marks};
 use super::text::Lines;
 use crate::policy::coverage::LineCoverage;
@@ -41,7 +43,7 @@ impl Plan {
             let source = &module.package.span.source;
             let (file, text) = (source.file().clone(), source.contents());
             if is_test(&file) {
-                plan.texts.push((file, text.clone()));
+                plan.texts.push((file, changed(text, written_out(module))));
                 continue;
             }
             let lines = Lines::of(text);
@@ -101,15 +103,11 @@ impl Counted {
                 let weight = Weight::of(unit, line);
                 let judgement = judged.entry(line).or_insert((weight, is_reached));
                 match weight.cmp(&judgement.0) {
+                    Ordering::Greater => *judgement = (weight, is_reached),
                     // A line inside of both belongs to the inner one, which comes later.
-                    _ if weight == Weight::Inside => {
-                        if judgement.0 == Weight::Inside {
-                            *judgement = (weight, is_reached);
-                        }
-                    }
-                    std::cmp::Ordering::Greater => *judgement = (weight, is_reached),
-                    std::cmp::Ordering::Equal => judgement.1 |= is_reached,
-                    std::cmp::Ordering::Less => {}
+                    Ordering::Equal if weight == Weight::Inside => judgement.1 = is_reached,
+                    Ordering::Equal => judgement.1 &= is_reached,
+                    Ordering::Less => {}
                 }
             }
         }
@@ -127,10 +125,9 @@ impl Counted {
 enum Weight {
     /// Behind its first line.
     Inside,
-    /// A statement begins there.
+    /// Statements begin there: all of them are to be reached.
     Begins,
-    /// A definition begins there: with its body behind it on one line, that is reached only where
-    /// the body held.
+    /// Definitions begin there, each with its body behind it perhaps: all of them are to hold.
     Head,
 }
 
