@@ -102,22 +102,89 @@ fn what_stands_behind_a_false_operand_is_not_evaluated() {
     );
 }
 
-#[test]
-fn an_error_is_seen_as_one_and_ends_the_policy() {
-    let policy = "permit (principal, action in Action::\"http\", resource)\nwhen { \
-                  context.headers.getTag(\"x\") == \"a\" } when { true };";
-    let text = policy.replace("when { context", "when { context.headers.hasTag(\"y\") || context");
-    assert!(
-        Bundle::load(&files_of(&text), Revision::default()).is_err(),
-        "validation stays strict"
+/// A test in Cedar's format, of a request with that many segments.
+fn cedar_test(segments: i64) -> String {
+    let context = format!(
+        r#"{{"direction": "inbound", "method": "GET", "scheme": "https", "host": "h", "path": "/a",
+        "segments": [], "segment_count": {segments}, "protocol": "HTTP/2",
+        "query": {{"__entity": {{"type": "Query", "id": "q"}}}},
+        "headers": {{"__entity": {{"type": "Headers", "id": "h"}}}},
+        "source_ip": {{"__extn": {{"fn": "ip", "arg": "10.0.0.7"}}}},
+        "now": {{"__extn": {{"fn": "datetime", "arg": "2026-11-21T10:00:00.000Z"}}}}}}"#
     );
-    let overflow = "permit (principal, action in Action::\"http\", resource)\n\
-                    when { context.port + 9223372036854775807 > 0 }\nunless { false };";
-    let _ = overflow;
+    format!(
+        r#"[{{"name": "a", "entities": [], "decision": "allow", "reason": [], "num_errors": 0,
+        "request": {{"principal": "Workload::\"spiffe://td/web\"", "action": "Action::\"GET\"",
+        "resource": "Route::\"r\"", "context": {context}}}}}]"#
+    )
 }
 
-fn files_of(text: &str) -> Files {
-    let mut files = Files::default();
-    files.insert("p.cedar", text.as_bytes().to_vec()).unwrap();
-    files
+#[track_caller]
+fn check_cedar_test(policies: &str, segments: i64, expected: &[&str]) {
+    let test = cedar_test(segments);
+    let coverage = measured_of(&[("p.cedar", policies), ("p.cedar-tests.json", &test)]);
+    assert_eq!(texts(&coverage), expected);
+}
+
+#[test]
+fn an_error_is_seen_as_one_and_ends_the_policy() {
+    let policy = "@id(\"p\") permit (principal, action, resource)\nwhen { \
+                  context.segment_count * 2 == 4 } unless { context.path == \"/b\" };";
+    check_cedar_test(policy, i64::MAX, &["p:1 true false; when:2 e; unless:2 "]);
+    check_cedar_test(policy, 2, &["p:1 true true; when:2 t; unless:2 f"]);
+    check_cedar_test(policy, 3, &["p:1 true false; when:2 f; unless:2 "]);
+}
+
+#[test]
+fn a_policy_is_in_scope_where_its_scope_matches() {
+    for (scope, is_in_scope) in [
+        ("principal, action, resource", true),
+        ("principal == Workload::\"spiffe://td/web\", action == Action::\"GET\", resource", true),
+        ("principal is Workload, action in Action::\"http\", resource is Route", true),
+        ("principal, action in [Action::\"PUT\", Action::\"GET\"], resource", true),
+        ("principal == Workload::\"spiffe://td/other\", action, resource", false),
+        ("principal in TrustDomain::\"td\", action, resource", false),
+        ("principal is Anonymous, action, resource", false),
+        ("principal, action == Action::\"PUT\", resource", false),
+        ("principal, action, resource == Route::\"other\"", false),
+        ("principal, action, resource is Service", false),
+    ] {
+        let policy = format!("@id(\"p\") permit ({scope});");
+        check_cedar_test(&policy, 1, &[&format!("p:1 {is_in_scope} {is_in_scope}")]);
+    }
+}
+
+#[test]
+fn a_template_is_satisfied_where_one_of_its_links_is() {
+    let template = "@id(\"t\") permit (principal == ?principal, action, resource);";
+    let link = |id: &str, name: &str| {
+        format!(
+            r#"{{"template_id": "t", "link_id": "{id}",
+            "args": {{"?principal": "Workload::\"spiffe://td/{name}\""}}}}"#
+        )
+    };
+    let case = "cases:\n- name: a\n  request: {source: spiffe://td/web}\n  expect: allow\n";
+    for (links, expected) in [
+        (format!("[{}, {}]", link("a", "other"), link("b", "web")), "t:1 true true"),
+        (format!("[{}]", link("a", "other")), "t:1 false false"),
+    ] {
+        let coverage = measured_of(&[
+            ("p.cedar", template),
+            ("templates.json", &links),
+            ("p_test.yaml", case),
+        ]);
+        assert_eq!(texts(&coverage), [expected]);
+    }
+}
+
+#[test]
+fn both_languages_count_in_one_bundle() {
+    let cedar = "@id(\"p\") permit (principal, action, resource) when { context.path == \"/a\" };";
+    let rego = "package authz\nallow if input.request.path == \"/a\"\nother := 1\n";
+    let case =
+        "cases:\n- name: a\n  request: {source: spiffe://td/web, path: /a}\n  expect: allow\n";
+    let coverage = measured_of(&[("p.cedar", cedar), ("p.rego", rego), ("p_test.yaml", case)]);
+    assert_eq!(coverage.lines(), Count { covered: 1, total: 2 });
+    assert_eq!(coverage.outcomes(), Count { covered: 2, total: 3 });
+    assert_eq!(coverage.total(), Count { covered: 3, total: 5 });
 }
