@@ -11,6 +11,7 @@ mod check;
 mod coverage;
 mod eval;
 mod github;
+mod watch;
 pub(super) mod work;
 #[cfg(test)]
 mod tests;

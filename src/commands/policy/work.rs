@@ -5,13 +5,15 @@
 //! loads them with, on a stack of the same size and within the same limits, and sends an answer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, Run, bundles};
 use portreeve_core::policy::{
     Bundle, Coverage, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
     measure_coverage,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -114,22 +116,39 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     };
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
-        Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
-        Task::Coverage { pattern } => {
-            let is_selected = |name: &str| pattern.as_ref().is_none_or(|part| name.contains(part));
-            Answer::Covered(measure_coverage(files, &bundle, &is_selected))
-        }
+        Task::Test { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let run = Run { filter: &filter, clock: Some(elapsed) };
+                Answer::Tested(cases::run(files, &bundle, &run))
+            }
+            Err(error) => refused(digest, &error),
+        },
+        Task::Coverage { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let is_selected = |name: &str| filter.selects(name);
+                Answer::Covered(measure_coverage(files, &bundle, &is_selected))
+            }
+            Err(error) => refused(digest, &error),
+        },
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
             }
-            Err(error) => {
-                let mut findings = Findings::default();
-                findings.error("", 0, 0, error.to_string());
-                Answer::DoesNotLoad { digest, findings }
-            }
+            Err(error) => refused(digest, &error),
         },
     }
+}
+
+/// The command has looked at what it asks before it asked.
+fn refused(digest: String, error: &dyn std::error::Error) -> Answer {
+    let mut findings = Findings::default();
+    findings.error("", 0, 0, error.to_string());
+    Answer::DoesNotLoad { digest, findings }
+}
+
+/// Since the machine was started.
+fn elapsed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 impl Asked {

@@ -32,5 +32,5 @@ pub use decide::{
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;
-pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};
+pub use rego::{FailedExpression, RegoTestOutcome, RegoTestResult, SeenValue, run_rego_tests};
 pub use ways::{PolicyWay, Way, Ways};

@@ -19,9 +19,9 @@ use portreeve_core::policy::cases::{CaseResult, Summary};
 use portreeve_core::policy::{Count, Coverage, Files};
 use serde_json::Value;
 
-use super::report::{self, printable};
+use super::report::{self, ResultsFormat, printable};
 use super::work::{Answer, Rooted, Task, in_worker, rooted};
-use crate::commands::{Exit, Format};
+use crate::commands::Exit;
 use crate::loader::{Failure, Guard};
 
 /// The options of `policy test` that are about coverage.
@@ -106,25 +106,34 @@ pub(super) fn print(
     err: &mut impl Write,
     results: &[CaseResult],
     measured: &Measured,
-    format: Format,
+    format: ResultsFormat,
 ) -> anyhow::Result<Exit> {
     let exit = match format {
-        Format::Pretty => {
-            let exit = report::print(out, "policy", results, format)?;
+        ResultsFormat::Pretty => {
+            let exit = report::print_as(out, "policy", results, format)?;
             measured.print_pretty(out)?;
             exit
         }
-        Format::Json => {
+        ResultsFormat::Github => {
+            let exit = report::print_as(out, "policy", results, format)?;
+            measured.print_annotations(out)?;
+            exit
+        }
+        // The format has no place for it: what the threshold says is still said.
+        ResultsFormat::Junit => {
+            let exit = report::print_as(out, "policy", results, format)?;
+            measured.print_shortfall(err)?;
+            exit
+        }
+        ResultsFormat::Json => {
             let summary = Summary::of(results);
-            let mut document = report::to_json("policy", results, summary);
+            let mut document = report::document("policy", results, summary);
             if let Value::Object(document) = &mut document {
                 document.insert("coverage".to_owned(), measured.to_json());
             }
             serde_json::to_writer_pretty(&mut *out, &document)?;
             writeln!(out)?;
-            if let Some(shortfall) = measured.shortfall() {
-                writeln!(err, "{shortfall}")?;
-            }
+            measured.print_shortfall(err)?;
             report::exit_of(summary)
         }
     };
@@ -158,6 +167,10 @@ impl Measured {
         (!total.reaches(threshold)).then(|| {
             format!("coverage {} % is below the threshold of {threshold} %", total.percent())
         })
+    }
+
+    fn print_shortfall(&self, out: &mut impl Write) -> io::Result<()> {
+        self.shortfall().map_or(Ok(()), |shortfall| writeln!(out, "{shortfall}"))
     }
 
     /// The table of files and what no test reaches in them.

@@ -42,8 +42,5 @@ pub(super) fn print(out: &mut impl Write, measured: &Measured) -> io::Result<()>
     for (root, why) in &measured.missing {
         writeln!(out, "  {} is not in these numbers: {}", printable(root), printable(why))?;
     }
-    if let Some(shortfall) = measured.shortfall() {
-        writeln!(out, "{shortfall}")?;
-    }
-    Ok(())
+    measured.print_shortfall(out)
 }

@@ -41,7 +41,11 @@ fn results(outcome: CaseOutcome) -> Vec<CaseResult> {
 }
 
 /// What is printed on both streams, and how the command ends.
-fn printed(results: &[CaseResult], measured: &Measured, format: Format) -> (String, String, Exit) {
+fn printed(
+    results: &[CaseResult],
+    measured: &Measured,
+    format: ResultsFormat,
+) -> (String, String, Exit) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = print(&mut out, &mut err, results, measured, format).unwrap();
     (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), exit)
@@ -49,7 +53,7 @@ fn printed(results: &[CaseResult], measured: &Measured, format: Format) -> (Stri
 
 #[track_caller]
 fn check(outcome: CaseOutcome, threshold: Option<f64>, exit: Exit) -> String {
-    let (text, _, seen) = printed(&results(outcome), &both(threshold), Format::Pretty);
+    let (text, _, seen) = printed(&results(outcome), &both(threshold), ResultsFormat::Pretty);
     assert_eq!(seen, exit, "{text}");
     text
 }
@@ -87,7 +91,7 @@ fn below_the_threshold_is_a_no_that_names_both_numbers() {
 #[test]
 fn a_bundle_that_cannot_be_measured_meets_no_threshold() {
     let broken = measured_of(&[("p.rego", "package authz\nallow if {\n")], Some(0.0));
-    let (text, _, exit) = printed(&results(CaseOutcome::Passed), &broken, Format::Pretty);
+    let (text, _, exit) = printed(&results(CaseOutcome::Passed), &broken, ResultsFormat::Pretty);
     assert_eq!(exit, Exit::No);
     assert!(text.contains("coverage: nothing could be measured"), "{text}");
     assert!(text.contains("dir is not in these numbers: the bundle does not load"), "{text}");
@@ -97,7 +101,7 @@ fn a_bundle_that_cannot_be_measured_meets_no_threshold() {
 #[test]
 fn json_has_the_document_of_opa_with_cedar_and_the_whole_beside() {
     let results = results(CaseOutcome::Passed);
-    let (text, err, exit) = printed(&results, &both(Some(90.0)), Format::Json);
+    let (text, err, exit) = printed(&results, &both(Some(90.0)), ResultsFormat::Json);
     assert_eq!((exit, err.as_str()), (Exit::No, "coverage 50 % is below the threshold of 90 %\n"));
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["passed"], 1);
