@@ -72,13 +72,22 @@ pub(in crate::commands) struct Args {
 
 const AFTER_HELP: &str = "\
 Closes with `N passed, N failed, N skipped`.
-Exit code: 0 all passed, 1 a test failed or none was found, 2 DIR cannot be read or PATTERN is wrong;
+
+With --coverage it also says, whatever became of the tests, what they reach and what they do not:
+  Rego    each line that holds something to evaluate: the head of a definition where it gave its
+          value, a default where it was needed, a statement where it was evaluated
+  Cedar   of each policy that it was satisfied, and of each operand that `&&` or `||` joins in a
+          `when` or `unless` that it was true, and that it was false
+A line and an outcome count the same. In JSON this stands under `coverage`, in the form of OPA.
+
+Exit code: 0 all passed, 1 a test failed, none was found or coverage is below the threshold, 2 DIR cannot be read or PATTERN is wrong;
 with --watch that of the last run
 
 Examples:
   portreeve policy test policies/
   portreeve policy test policies/cedar -r 'may read'
   portreeve policy test --watch -r '^data\\.authz_test\\.test_admin'
+  portreeve policy test --coverage --threshold 90 policies/
   portreeve policy test --format junit > results.xml
   portreeve policy test --format json | jq '.cases[] | select(.outcome != \"passed\")'";
 

@@ -6,7 +6,7 @@ use super::*;
 
 const REGO: &str = "package authz\n\nallow if input.request.path == \"/a\"\n\ndeny contains \"b\" if {\n\
                     \tinput.request.path == \"/b\"\n\tinput.request.method == \"PUT\"\n}\n";
-const CEDAR: &str = "@id(\"p\")\npermit (principal, action, resource)\nwhen { context.path == \"/a\" && \
+const CEDAR: &str = "@id(\"p\")\npermit (principal, action in Action::\"http\", resource)\nwhen { context.path == \"/a\" && \
                      context.method == \"GET\" };\n\nforbid (principal == Workload::\"spiffe://x/y\", \
                      action, resource);\n";
 const CASE: &str =
@@ -140,8 +140,7 @@ fn annotations_stand_at_their_lines() {
 
 #[test]
 fn names_of_files_and_policies_cannot_steer_a_terminal_or_forge_an_annotation() {
-    let cedar =
-        "permit (principal, action, resource) when { context.path == \"\u{202e}%0A::error::\" };";
+    let cedar = "permit (principal, action in Action::\"http\", resource) when { context.path == \"\u{202e}%0A::error::\" };";
     let rego = "package authz\nallow if input.request.path == \"/a\"\nother := 1\n";
     let list = [("a,\u{1b}[2J.cedar", cedar), ("b\u{1b}.rego", rego), ("p_test.yaml", CASE)];
     let mut measured = measured_of(&list, None);

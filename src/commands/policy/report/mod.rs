@@ -55,7 +55,7 @@ pub(super) fn print_as(
     match format {
         ResultsFormat::Pretty => pretty::print(out, results, summary)?,
         ResultsFormat::Json => {
-            serde_json::to_writer_pretty(&mut *out, &json::document(suite, results, summary))?;
+            serde_json::to_writer_pretty(&mut *out, &document(suite, results, summary))?;
             writeln!(out)?;
         }
         ResultsFormat::Junit => junit::print(out, suite, results)?,

@@ -128,7 +128,7 @@ fn check_cedar_test(policies: &str, segments: i64, expected: &[&str]) {
 
 #[test]
 fn an_error_is_seen_as_one_and_ends_the_policy() {
-    let policy = "@id(\"p\") permit (principal, action, resource)\nwhen { \
+    let policy = "@id(\"p\") permit (principal, action in Action::\"http\", resource)\nwhen { \
                   context.segment_count * 2 == 4 } unless { context.path == \"/b\" };";
     check_cedar_test(policy, i64::MAX, &["p:1 true false; when:2 e; unless:2 "]);
     check_cedar_test(policy, 2, &["p:1 true true; when:2 t; unless:2 f"]);
@@ -163,7 +163,8 @@ fn a_template_is_satisfied_where_one_of_its_links_is() {
             "args": {{"?principal": "Workload::\"spiffe://td/{name}\""}}}}"#
         )
     };
-    let case = "cases:\n- name: a\n  request: {source: spiffe://td/web}\n  expect: allow\n";
+    let case =
+        "cases:\n- name: a\n  request: {source: spiffe://td/web, path: /a}\n  expect: allow\n";
     for (links, expected) in [
         (format!("[{}, {}]", link("a", "other"), link("b", "web")), "t:1 true true"),
         (format!("[{}]", link("a", "other")), "t:1 false false"),
@@ -179,7 +180,7 @@ fn a_template_is_satisfied_where_one_of_its_links_is() {
 
 #[test]
 fn both_languages_count_in_one_bundle() {
-    let cedar = "@id(\"p\") permit (principal, action, resource) when { context.path == \"/a\" };";
+    let cedar = "@id(\"p\") permit (principal, action in Action::\"http\", resource) when { context.path == \"/a\" };";
     let rego = "package authz\nallow if input.request.path == \"/a\"\nother := 1\n";
     let case =
         "cases:\n- name: a\n  request: {source: spiffe://td/web, path: /a}\n  expect: allow\n";
