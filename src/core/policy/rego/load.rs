@@ -86,7 +86,7 @@ pub(super) fn again(
         }));
         match parsed {
             Ok(parsed) => {
-                parsed.map_err(|error| message::finding(&error.to_string(), file).message)?
+                parsed.map_err(|error| message::finding(&error.to_string(), file).message)?;
             }
             Err(_) => return Err(format!("the parser panicked on `{file}`")),
         }

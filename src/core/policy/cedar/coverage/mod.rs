@@ -174,8 +174,8 @@ fn observed(file: &ParsedFile<'_>, id: &PolicyId, statement: Statement) -> Obser
     let line = |offset: usize| line_and_column(file.source.text, statement.start + offset).0;
     let (mut clauses, mut evaluated) = (Vec::new(), Vec::new());
     for Condition { clause, offset, joint, parts } in conditions(text) {
-        let parse = |part: &Part<'_>| part.text.parse::<Expression>();
-        let Ok(expressions) = parts.iter().map(parse).collect::<Result<Vec<_>, _>>() else {
+        let parse = |part: &Part<'_>| part.text.parse::<Expression>().ok();
+        let Some(expressions) = parts.iter().map(parse).collect::<Option<Vec<_>>>() else {
             // Cedar has parsed the whole of it, so this is never reached; a condition that cannot be
             // looked into must not look covered.
             continue;
