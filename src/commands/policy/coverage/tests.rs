@@ -142,8 +142,12 @@ fn annotations_stand_at_their_lines() {
 fn names_of_files_and_policies_cannot_steer_a_terminal_or_forge_an_annotation() {
     let cedar = "permit (principal, action in Action::\"http\", resource) when { context.path == \"\u{202e}%0A::error::\" };";
     let rego = "package authz\nallow if input.request.path == \"/a\"\nother := 1\n";
-    let list = [("a,\u{1b}[2J.cedar", cedar), ("b\u{1b}.rego", rego), ("p_test.yaml", CASE)];
+    let list = [("a.cedar", cedar), ("b.rego", rego), ("p_test.yaml", CASE)];
     let mut measured = measured_of(&list, None);
+    // No bundle has such paths; the folder that it stands in may.
+    for file in measured.coverage.files_mut() {
+        *file = file.replace("a.", "a,\u{1b}[2J.").replace("b.", "b\u{1b}.");
+    }
     measured.miss(Path::new("c\u{1b}"), "d\u{1b}".to_owned());
     let mut out = Vec::new();
     measured.print_annotations(&mut out).unwrap();
