@@ -42,11 +42,11 @@ pub(super) fn command(severity: Severity, place: &Place<'_>, title: &str, messag
     format!("::{command} {}::{message}", properties.join(","))
 }
 
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -9,6 +9,7 @@ pub(super) mod report;
 pub(super) mod test;
 mod check;
 mod diff;
+mod coverage;
 mod eval;
 mod github;
 mod matrix;

@@ -1,6 +1,6 @@
 //! `portreeve policy test`: the runner of an author's tests and of the conformance suite `policy`.
 
-use std::io::stdout;
+use std::io::{stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -9,7 +9,7 @@ use portreeve_core::policy::{Files, Finding, Findings};
 
 use super::report::{self, ResultsFormat};
 use super::work::{Answer, Rooted, Task, in_worker, rooted};
-use super::{read, watch};
+use super::{coverage, read, watch};
 use crate::commands::Exit;
 use crate::loader::{Failure, Guard};
 
@@ -63,6 +63,8 @@ pub(in crate::commands) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 120,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     time_limit: u64,
+    #[command(flatten)]
+    coverage: coverage::Flags,
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: ResultsFormat,
@@ -70,13 +72,23 @@ pub(in crate::commands) struct Args {
 
 const AFTER_HELP: &str = "\
 Closes with `N passed, N failed, N skipped`.
-Exit code: 0 all passed, 1 a test failed or none was found, 2 DIR or PATTERN cannot be read;
+
+With --coverage it also says, whatever became of the tests, what they reach and what they do not:
+  Rego    each line that holds something to evaluate: the head of a definition where it gave its
+          value, a default where it was needed, a statement where it was evaluated
+  Cedar   of each policy that it was satisfied, and of each operand that `&&` or `||` joins in a
+          `when` or `unless` that it was true, and that it was false
+A line and an outcome count the same. In JSON this stands under `coverage`, in the form of OPA.
+
+Exit code: 0 all passed, 1 a test failed, none was found or coverage is below the threshold,
+           2 DIR or PATTERN cannot be read;
            with --watch that of the last run
 
 Examples:
   portreeve policy test policies/
   portreeve policy test policies/cedar -r 'may read'
   portreeve policy test --watch -r '^data\\.authz_test\\.test_admin'
+  portreeve policy test --coverage --threshold 90 policies/
   portreeve policy test --format junit > results.xml
   portreeve policy test --format json | jq '.cases[] | select(.outcome != \"passed\")'";
 
@@ -90,7 +102,15 @@ fn run_once(args: &Args) -> anyhow::Result<Exit> {
     let files = read::files_of(&args.folder)?;
     let guard = Guard { seconds: args.time_limit, ..Guard::default() };
     let results = results_in_worker(&files, &args.folder, args.run.as_deref(), guard)?;
-    Ok(report::print_as(&mut stdout().lock(), "policy", &results, args.format)?)
+    let measured =
+        coverage::measured(args.coverage, &files, &args.folder, args.run.as_deref(), guard)?;
+    let out = &mut stdout().lock();
+    match measured {
+        Some(measured) => {
+            coverage::print(out, &mut stderr().lock(), &results, &measured, args.format)
+        }
+        None => Ok(report::print_as(out, "policy", &results, args.format)?),
+    }
 }
 
 /// Runs every test of every bundle of a folder, each bundle in a worker.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
 use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
+    Bundle, Coverage, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
+    measure_coverage,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use rustix::time::{ClockId, clock_gettime};
@@ -29,6 +30,10 @@ pub(in crate::commands) type Run = fn(&Task, &Files, Guard) -> Result<Answer, Fa
 pub(in crate::commands) enum Task {
     Check,
     Test {
+        pattern: Option<String>,
+    },
+    /// What the tests reach, apart from what they say.
+    Coverage {
         pattern: Option<String>,
     },
     Eval {
@@ -56,6 +61,7 @@ pub(in crate::commands) enum Answer {
     Loads { digest: String, counts: Counts, ways: Vec<PolicyWay>, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
+    Covered(Result<Coverage, String>),
     Decided { is_allowed: bool, text: String },
     Outlined(Box<Outline>),
     Derived(Samples),
@@ -131,6 +137,13 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             Ok(filter) => {
                 let run = cases::Run { filter: &filter, clock: Some(elapsed) };
                 Answer::Tested(cases::run(files, &bundle, &run))
+            }
+            Err(error) => refused(digest, &error),
+        },
+        Task::Coverage { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let is_selected = |name: &str| filter.selects(name);
+                Answer::Covered(measure_coverage(files, &bundle, &is_selected))
             }
             Err(error) => refused(digest, &error),
         },

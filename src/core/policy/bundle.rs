@@ -141,6 +141,11 @@ impl Bundle {
         cedar.chain(self.rego.iter().flat_map(|policies| policies.items(files))).collect()
     }
 
+    /// The policies of each language, for what looks into them.
+    pub(super) const fn engines(&self) -> (Option<&cedar::Policies>, Option<&rego::Policies>) {
+        (self.cedar.as_ref(), self.rego.as_ref())
+    }
+
     /// With both languages every engine must allow: error before forbid before allow.
     pub(super) fn evaluate(&self, request: &AccessRequest) -> Verdict {
         let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));

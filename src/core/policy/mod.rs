@@ -20,9 +20,14 @@ mod cedar;
 mod rego;
 pub mod cases;
 pub mod compare;
+mod coverage;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
+pub use coverage::{
+    Clause, ClauseCoverage, Count, Coverage, LineCoverage, OperandCoverage, PolicyCoverage, Seen,
+    measure as measure_coverage,
+};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };

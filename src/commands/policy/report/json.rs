@@ -6,7 +6,7 @@ use portreeve_core::policy::cases::{CaseOutcome, CaseResult, Summary};
 use portreeve_core::policy::{FailedExpression, PolicyRef};
 use serde_json::{Map, Value, json};
 
-pub(super) fn document(suite: &str, results: &[CaseResult], summary: Summary) -> Value {
+pub(in super::super) fn document(suite: &str, results: &[CaseResult], summary: Summary) -> Value {
     json!({
         "suite": suite,
         "passed": summary.passed,

@@ -15,7 +15,7 @@ use portreeve_core::policy::cases::{CaseOutcome, CaseResult, Summary};
 use super::github;
 use crate::commands::{Exit, Format};
 
-pub(super) use json::policy as policy_to_json;
+pub(super) use json::{document, policy as policy_to_json};
 
 /// How results of tests are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -30,7 +30,7 @@ pub(super) enum ResultsFormat {
     Github,
 }
 
-/// Prints all results and says how the run ended: no case at all is not a good end.
+/// Prints all results and says how the run ended.
 pub(crate) fn print(
     out: &mut impl Write,
     suite: &str,
@@ -55,7 +55,7 @@ pub(super) fn print_as(
     match format {
         ResultsFormat::Pretty => pretty::print(out, results, summary)?,
         ResultsFormat::Json => {
-            serde_json::to_writer_pretty(&mut *out, &json::document(suite, results, summary))?;
+            serde_json::to_writer_pretty(&mut *out, &document(suite, results, summary))?;
             writeln!(out)?;
         }
         ResultsFormat::Junit => junit::print(out, suite, results)?,
@@ -68,8 +68,13 @@ pub(super) fn print_as(
             writeln!(out, "{summary}")?;
         }
     }
+    Ok(exit_of(summary))
+}
+
+/// How a run ends: no case at all is not a good end.
+pub(super) fn exit_of(summary: Summary) -> Exit {
     let is_good = summary.failed == 0 && summary.total() > 0;
-    Ok(if is_good { Exit::Good } else { Exit::No })
+    if is_good { Exit::Good } else { Exit::No }
 }
 
 /// What GitHub shows of a case that did not pass: at the expression that was not true, if one is known.

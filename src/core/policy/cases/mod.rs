@@ -16,6 +16,7 @@ mod rego_tests;
 mod relaxations;
 mod request_cases;
 mod result;
+mod subjects;
 pub(super) mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
@@ -24,6 +25,7 @@ pub use filter::{Filter, FilterError};
 pub use json_lines::element_lines;
 pub use mask::without_credentials;
 pub use result::{CaseOutcome, CaseResult, Evidence, Summary};
+pub(super) use subjects::{Subject, subjects};
 
 use std::time::Duration;
 

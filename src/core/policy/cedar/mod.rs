@@ -27,6 +27,7 @@ mod hierarchy;
 mod index;
 mod conform;
 mod outline;
+mod coverage;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use super::decide::Verdict;
 use super::{EvaluationError, Files, Findings, Outcome, Reason, progress};
 use crate::request::AccessRequest;
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
+pub(super) use coverage::CoverageRun;
 pub(super) use facts::ConnectionValues;
 use facts::Facts;
 use hierarchy::Hierarchy;

@@ -28,6 +28,7 @@ mod values;
 mod evaluate;
 mod tests_runner;
 mod outline;
+mod coverage;
 mod compliance;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use load::{Loaded, Modules};
 use rules::Rules;
 
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
+pub(super) use coverage::CoverageRun;
 pub(super) use input::ConnectionValues;
 pub(super) use outline::test_items;
 pub use tests_runner::{

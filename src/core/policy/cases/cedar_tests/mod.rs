@@ -21,6 +21,12 @@ use crate::masking::{Secrets, error_text_of, masked};
 struct Test {
     request: TestRequest,
     entities: Value,
+    #[serde(flatten)]
+    wanted: Wanted,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wanted {
     decision: Expected,
     reason: Vec<String>,
     num_errors: usize,
@@ -60,8 +66,16 @@ pub(super) fn run(
     let Some((policies, schema)) = bundle.cedar_policy_set() else {
         return vec![CaseResult::unreadable(path, 0, "the bundle has no Cedar policies")];
     };
-    let folder = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
-    run_file(path, text, &Subject { policies, schema, files, folder }, run)
+    run_file(path, text, &Subject { policies, schema, files, folder: folder_of(path) }, run)
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default()
+}
+
+fn name_of(index: usize, test: &Value) -> String {
+    let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
+    name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)))
 }
 
 fn run_file(path: &str, text: &str, subject: &Subject<'_>, run: &Run<'_>) -> Vec<CaseResult> {
@@ -84,8 +98,7 @@ fn run_file(path: &str, text: &str, subject: &Subject<'_>, run: &Run<'_>) -> Vec
     let mut results = Vec::with_capacity(tests.len());
     for (index, test) in tests.into_iter().enumerate() {
         let line = lines.get(index).copied().unwrap_or(0);
-        let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
-        let name = name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)));
+        let name = name_of(index, &test);
         if !run.filter.selects(&name) {
             continue;
         }
@@ -100,6 +113,23 @@ fn run_file(path: &str, text: &str, subject: &Subject<'_>, run: &Run<'_>) -> Vec
         results.push(result);
     }
     results
+}
+
+/// What the selected tests of a file ask, as far as they can be read.
+pub(super) fn requests(
+    path: &str,
+    text: &str,
+    files: &Files,
+    bundle: &Bundle,
+    is_selected: &dyn Fn(&str) -> bool,
+) -> Vec<(Request, Entities)> {
+    let Some((policies, schema)) = bundle.cedar_policy_set() else { return Vec::new() };
+    let subject = Subject { policies, schema, files, folder: folder_of(path) };
+    let tests = serde_json::from_str::<Vec<Value>>(text).unwrap_or_default();
+    let tests = tests.into_iter().take(MAX_CASES).enumerate();
+    let selected = tests.filter(|(index, test)| is_selected(&name_of(*index, test)));
+    let asked = selected.filter_map(|(_, test)| read_test(test, &subject).ok());
+    asked.map(|(_, request, entities)| (request, entities)).collect()
 }
 
 /// What the request and the entities of its headers and its query hold.
@@ -120,6 +150,12 @@ fn secrets_of(test: &Value, subject: &Subject<'_>) -> Secrets {
 
 /// Runs one test; `Err` says why it could not run.
 fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
+    let (wanted, request, entities) = read_test(test, subject)?;
+    let response = Authorizer::new().is_authorized(&request, subject.policies, &entities);
+    Ok(judge(wanted.decision, &wanted.reason, wanted.num_errors, &response))
+}
+
+fn read_test(test: Value, subject: &Subject<'_>) -> Result<(Wanted, Request, Entities), String> {
     let test: Test = serde_json::from_value(test).map_err(|e| format!("this is no test: {e}"))?;
     let schema = subject.schema;
     let principal = entity("principal", &test.request.principal)?;
@@ -135,8 +171,7 @@ fn run_test(test: Value, subject: &Subject<'_>) -> Result<CaseOutcome, String> {
     };
     let entities = Entities::from_json_value(entities, Some(schema))
         .map_err(|e| format!("the entities do not fit the schema: {}", chain(&e)))?;
-    let response = Authorizer::new().is_authorized(&request, subject.policies, &entities);
-    Ok(judge(test.decision, &test.reason, test.num_errors, &response))
+    Ok((test.wanted, request, entities))
 }
 
 fn entity(role: &str, text: &str) -> Result<EntityUid, String> {

@@ -64,17 +64,28 @@ pub(super) fn run(path: &str, text: &str, bundle: &Bundle, run: &Run<'_>) -> Vec
     selected.map(run_one).collect()
 }
 
-fn run_case(case: &Case, bundle: &Bundle) -> (CaseOutcome, Vec<PolicyRef>) {
-    let request = match &case.subject {
-        Subject::Described(value) => AccessRequest::described(value),
-        Subject::Document(value) => AccessRequest::from_document(value),
-    };
-    let request = request.map_err(|error| format!("this is no request: {error}"));
-    let request = request.and_then(|request| {
-        relaxations::check(&request.head, case.relaxed)?;
+/// What the selected cases ask, as far as they can be read.
+pub(super) fn requests(text: &str, is_selected: &dyn Fn(&str) -> bool) -> Vec<AccessRequest> {
+    let cases = read(text).unwrap_or_default().into_iter();
+    let selected = cases.filter(|(_, name, _)| is_selected(name));
+    selected.filter_map(|(_, _, case)| case.ok()?.request().ok()).collect()
+}
+
+impl Case {
+    /// What is asked, or why it is no request.
+    fn request(&self) -> Result<AccessRequest, String> {
+        let request = match &self.subject {
+            Subject::Described(value) => AccessRequest::described(value),
+            Subject::Document(value) => AccessRequest::from_document(value),
+        };
+        let request = request.map_err(|error| format!("this is no request: {error}"))?;
+        relaxations::check(&request.head, self.relaxed)?;
         Ok(request)
-    });
-    let request = match request {
+    }
+}
+
+fn run_case(case: &Case, bundle: &Bundle) -> (CaseOutcome, Vec<PolicyRef>) {
+    let request = match case.request() {
         Ok(request) => request,
         Err(message) => return (CaseOutcome::errored(message), Vec::new()),
     };

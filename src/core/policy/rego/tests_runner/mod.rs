@@ -30,10 +30,10 @@ use shape::Place;
 pub use explain::{FailedExpression, SeenValue};
 
 /// As OPA's test runner has it.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// 2026-01-01T00:00:00Z: the core has no clock, and a test that needs another time replaces
 /// `time.now_ns` by `with`.
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
+pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 
 /// What one test said, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
