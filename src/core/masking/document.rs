@@ -79,7 +79,8 @@ fn walk(value: &Value, hide: &mut impl Hide) -> Value {
 }
 
 fn members_of(parent: &str, members: &Map<String, Value>, hide: &mut impl Hide) -> Value {
-    let shown = |(name, value): (&String, &Value)| (name.clone(), member(parent, name, value, hide));
+    let shown =
+        |(name, value): (&String, &Value)| (name.clone(), member(parent, name, value, hide));
     Value::Object(members.iter().map(shown).collect())
 }
 

@@ -13,7 +13,8 @@ fn only_the_headers_that_hold_no_secret_are_shown() {
         json!({"headers": {"authorization": "Bearer abc", "Accept": "text/html", "x-tenant": ["a"]}}),
         json!({"headers": {"authorization": "***", "Accept": "text/html", "x-tenant": "***"}}),
     );
-    let envoy = |value: &str| json!({"attributes": {"request": {"http": {"headers": {"cookie": value}}}}});
+    let envoy =
+        |value: &str| json!({"attributes": {"request": {"http": {"headers": {"cookie": value}}}}});
     check(envoy("s=1"), envoy("***"));
 }
 

@@ -16,6 +16,7 @@ mod bundle;
 mod decide;
 mod cedar;
 mod rego;
+mod explanation;
 pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
@@ -23,6 +24,7 @@ pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
+pub use explanation::{Detail, Explanation, Node, NodeKind, Place, Seen, Truth, explain};
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;

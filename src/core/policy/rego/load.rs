@@ -107,7 +107,7 @@ fn is_module(file: &str, modules: Modules) -> bool {
     }
 }
 
-fn new_engine(time_limit: Duration) -> Engine {
+pub(super) fn new_engine(time_limit: Duration) -> Engine {
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
     engine.set_gather_prints(true); // taken and dropped: nothing reaches stderr

@@ -24,6 +24,7 @@ mod engines;
 mod evaluate;
 mod tests_runner;
 mod compliance;
+mod explain;
 #[cfg(test)]
 mod tests;
 
