@@ -6,8 +6,6 @@
 
 mod clauses;
 mod scope;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 
