@@ -9,6 +9,8 @@ pub(super) mod report;
 pub(super) mod test;
 mod check;
 mod eval;
+mod decided;
+mod explain;
 mod github;
 pub(super) mod work;
 #[cfg(test)]

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
+    self, Bundle, Detail, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests,
+    decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eval;
+use super::decided::{self, Shown};
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
@@ -23,7 +24,7 @@ use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve
 pub(in crate::commands) enum Task {
     Check,
     Test { pattern: Option<String> },
-    Eval { root: PathBuf, asked: Asked, format: Format },
+    Eval { root: PathBuf, asked: Asked, format: Format, explain: Option<Detail> },
 }
 
 /// A request, in either of its forms.
@@ -103,9 +104,15 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
         Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
-        Task::Eval { root, asked, format } => match asked.request() {
+        Task::Eval { root, asked, format, explain } => match asked.request() {
             Ok(request) => {
-                eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
+                let mut decision = decide(&bundle, &request);
+                let detail = explain;
+                let explanation =
+                    detail.map(|detail| policy::explain(&bundle, &request, &decision, detail));
+                let (root, digest, explanation) = (&*root, &*digest, explanation.as_ref());
+                let shown = Shown { root, digest, format, explanation };
+                decided::answer(&mut decision, &request, shown)
             }
             Err(error) => {
                 let mut findings = Findings::default();

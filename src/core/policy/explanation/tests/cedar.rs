@@ -21,10 +21,10 @@ fn asks(name: &str, method: &str, path: &str) -> Value {
 
 #[test]
 fn a_forbid_shows_its_clause_and_the_permit_that_would_have_allowed() {
-    let expected = r#"14 true web-creates-orders (permit, would allow by itself)
-  20 true when { context.path == "/orders" } [context.path = "/orders"]
-67 *true post-needs-tenant (forbid)
-  73 true unless { context.headers.hasTag("x-tenant") }
+    let expected = r#"11 true web-creates-orders (permit, would allow by itself)
+  17 true when { context.path == "/orders" } [context.path = "/orders"]
+71 *true post-needs-tenant (forbid)
+  77 true unless { context.headers.hasTag("x-tenant") }
 0 false 8 policies are out of scope"#;
     check(ORDERS, asks("web", "POST", "/orders"), expected);
 }
@@ -59,7 +59,7 @@ permit (principal == Workload::"spiffe://demo.test/x", action == Action::"PUT", 
 
 #[test]
 fn no_header_is_shown() {
-    let policy = r#"permit (principal, action, resource)
+    let policy = r#"permit (principal, action == Action::"GET", resource)
 when { context.headers.hasTag("x-tenant") && context.headers.getTag("x-tenant").contains("a") };"#;
     let bundle = bundle(&[("orders.cedar", policy), ("entities.json", ENTITIES)]);
     let mut description = asks("web", "GET", "/orders/1");
@@ -72,7 +72,7 @@ when { context.headers.hasTag("x-tenant") && context.headers.getTag("x-tenant").
 #[test]
 fn an_error_is_shown_where_it_was_raised() {
     let policy = r#"@id("a")
-permit (principal, action, resource)
+permit (principal, action == Action::"GET", resource)
 when { context.segment_count + 9223372036854775807 > 1 };"#;
     let bundle = bundle(&[("orders.cedar", policy), ("entities.json", ENTITIES)]);
     let seen = lines(&explained(&bundle, asks("web", "GET", "/orders/1"), Detail::Full));

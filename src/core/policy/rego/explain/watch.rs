@@ -10,11 +10,11 @@
 use std::collections::BTreeMap;
 
 use regorus::unstable::{
-    AssignOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleBody, RuleHead,
+    AssignOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead,
 };
 
 use super::super::names::Names;
-use super::super::paths::static_part;
+use super::super::paths::{RulePath, static_part};
 use super::super::rules::{Definition, Kind as RuleKind, Rules};
 use super::super::walk::{names_in_pattern, uses};
 use super::edits::Edits;
@@ -69,13 +69,14 @@ impl Watcher<'_> {
     fn definition(mut self, definition: &Definition) {
         let Rule::Spec { head, bodies, .. } = &*definition.rule else { return };
         let (span, value, arguments) = match head {
-            RuleHead::Compr { span, assign, .. } => {
-                (span, assign.as_ref().map(|assign| &assign.value), &[][..])
-            }
+            RuleHead::Compr { span, assign, .. } => (span, self.assigned(assign.as_ref()), &[][..]),
             RuleHead::Func { span, args, assign, .. } => {
-                (span, assign.as_ref().map(|assign| &assign.value), args.as_slice())
+                (span, self.assigned(assign.as_ref()), args.as_slice())
             }
-            RuleHead::Set { span, key, .. } => (span, key.as_ref(), &[][..]),
+            RuleHead::Set { span, key, .. } => {
+                let key = key.as_ref();
+                (span, key.map(|key| (key, cut(self.quotes.text(key.span())))), &[][..])
+            }
         };
         let number = self.sites.shapes.len();
         let named = |argument: &Ref<Expr>| match &**argument {
@@ -102,12 +103,19 @@ impl Watcher<'_> {
         let count = bodies.len().max(1);
         let own = bodies.iter().map(Some).chain(bodies.is_empty().then_some(None));
         for (index, body) in own.take(count).enumerate() {
-            let assigned = body.and_then(|body| body.assign.as_ref()).map(|assign| &assign.value);
+            let assigned = self.assigned(body.and_then(|body| body.assign.as_ref()));
             // The head's value is that of the first body and of all others without their own, and
             // is recorded where it is written.
-            let value = if index == 0 { value } else { assigned };
+            let value = if index == 0 { value.clone() } else { assigned };
             self.body(number, definition.line, body, value);
         }
+    }
+
+    /// What is assigned, and its text: the parser's span of an object begins with its last member.
+    fn assigned<'e>(&self, assign: Option<&'e RuleAssign>) -> Option<(&'e Ref<Expr>, String)> {
+        let assign = assign?;
+        let text = self.quotes.text(&assign.span).trim_start_matches([':', '=']);
+        Some((&assign.value, cut(text)))
     }
 
     fn body(
@@ -115,12 +123,11 @@ impl Watcher<'_> {
         definition: usize,
         line: u32,
         body: Option<&RuleBody>,
-        value: Option<&Ref<Expr>>,
+        value: Option<(&Ref<Expr>, String)>,
     ) {
-        let literal = match value {
+        let literal = match &value {
             None => Some("true".to_owned()),
-            Some(value) if is_literal(value) => Some(cut(self.quotes.text(value.span()))),
-            Some(_) => None,
+            Some((value, text)) => is_literal(value).then(|| text.clone()),
         };
         let line = body.map_or(line, |body| body.span.line);
         let index = self.sites.bodies.len();
@@ -135,7 +142,7 @@ impl Watcher<'_> {
         if let Some(body) = body {
             self.query(index, &body.query, true);
         }
-        if let Some(value) = value.filter(|value| !is_literal(value)) {
+        if let Some((value, _)) = value.filter(|(value, _)| !is_literal(value)) {
             let statement = self.statement(index, Kind::Value, value.span(), value.span().line);
             self.whole(index, statement, value);
         }
@@ -424,18 +431,24 @@ impl Watcher<'_> {
             || params.iter().any(|param| self.receives(param))
     }
 
-    fn references(&self, expr: &Ref<Expr>, used: &mut Vec<super::super::paths::RulePath>) {
-        if let Some(name) = static_part(expr)
-            && let Some(path) = self.names.data_path(&name)
-        {
+    fn references(&self, expr: &Ref<Expr>, used: &mut Vec<RulePath>) {
+        let Some(name) = static_part(expr) else {
+            inside(expr).into_iter().for_each(|part| self.references(part, used));
+            return;
+        };
+        if let Some(path) = self.names.data_path(&name) {
             used.extend(self.rules.read_by(&path, &name.tail).cloned());
         }
-        for part in inside(expr) {
-            self.references(part, used);
+        let mut expr = expr;
+        while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = &**expr {
+            if let Expr::RefBrack { index, .. } = &**expr {
+                self.references(index, used);
+            }
+            expr = refr;
         }
     }
 
-    fn uses(&self, definition: &Definition) -> Vec<super::super::paths::RulePath> {
+    fn uses(&self, definition: &Definition) -> Vec<RulePath> {
         let uses = uses(&definition.rule);
         let mut all = Vec::new();
         for reference in &uses.references {
