@@ -75,7 +75,7 @@ fn title(node: &Node) -> String {
         (NodeKind::Summary, _) => text.into_owned(),
         (_, value) => {
             let value = value.as_ref().map(|value| format!(" = {}", printable(value)));
-            format!("{:RESULT_WIDTH$} {text}{}", word(node.result), value.unwrap_or_default())
+            format!("{:RESULT_WIDTH$} {text}{}", word(node), value.unwrap_or_default())
         }
     };
     let decided = (node.decided && node.kind != NodeKind::Rule).then_some("decided");
@@ -89,10 +89,13 @@ fn title(node: &Node) -> String {
     title
 }
 
-const fn word(truth: Truth) -> &'static str {
-    match truth {
+fn word(node: &Node) -> &'static str {
+    let is_definition = node.kind == NodeKind::Definition;
+    match node.result {
         Truth::NotEvaluated => "not asked",
-        Truth::True | Truth::False | Truth::Undefined | Truth::Error => truth.as_str(),
+        Truth::True if is_definition => "held",
+        Truth::Undefined if is_definition => "not held",
+        truth => truth.as_str(),
     }
 }
 
@@ -155,11 +158,11 @@ mod tests {
         print(&mut out, &tree(), Path::new("dir")).unwrap();
         let expected = "\
 data.p.allow = false                             dir/p.rego:3
-├─ undefined allow (1 of 2 statements held)      dir/p.rego:3
+├─ not held  allow (1 of 2 statements held)      dir/p.rego:3
 │  └─ false     a == \"b\\u{1b}[2J\"               dir/p.rego:4
 │                a       = \"c\"
 │                input.x = 1
-├─ true      allow (decided)                     dir/p.rego:5
+├─ held      allow (decided)                     dir/p.rego:5
 └─ 7 more
 2 of 9 nodes are left out
 ";

@@ -76,9 +76,7 @@ impl Frames {
             return frame.arguments.push((index, value.clone()));
         }
         if !frame.bodies.iter().any(|rounds| rounds.body == outermost) {
-            let mut rounds = Rounds::new(outermost);
-            rounds.enter(None, sites);
-            frame.bodies.push(rounds);
+            frame.bodies.push(Rounds::new(outermost, None));
         }
         let rounds = frame.bodies.iter_mut().find(|rounds| rounds.body == outermost);
         let Some(rounds) = rounds.and_then(|rounds| descend(rounds, &chain)) else { return };

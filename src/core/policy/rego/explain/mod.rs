@@ -74,19 +74,22 @@ impl Policies {
             node = node.at(&first.file, first.line);
         }
         let is_masked = taint.masks(&rule.path);
+        let is_allow = rule.path.starts_with(&self.entry.allow.path);
         node.value = value.as_ref().map(|value| render.shown(value, is_masked));
-        node.children = render.entry(&rule.path);
+        node.children = render.entry(&rule.path, is_allow);
         node.note = note(is_watched, is_cut).or_else(|| render.default_note(&rule.path, &node));
         node.decided = node.children.iter().any(|child| child.decided);
         node
     }
 }
 
-const fn truth(value: Option<&Value>) -> Truth {
+fn truth(value: Option<&Value>) -> Truth {
     match value {
         None => Truth::Error,
         Some(Value::Undefined) => Truth::Undefined,
         Some(Value::Bool(false)) => Truth::False,
+        // A `deny` of which no definition holds.
+        Some(Value::Set(members)) if members.is_empty() => Truth::False,
         Some(_) => Truth::True,
     }
 }

@@ -54,12 +54,12 @@ impl<'a> Render<'a> {
         values::shown(value, is_masked, self.asked.masks)
     }
 
-    /// The definitions of an entry rule.
-    pub(super) fn entry(&mut self, path: &RulePath) -> Vec<Node> {
+    /// The definitions of an entry rule; those of `deny` that came near say nothing.
+    pub(super) fn entry(&mut self, path: &RulePath, shows_near: bool) -> Vec<Node> {
         self.shown.insert(path.clone());
         let frames = self.by_path.get(path).cloned().unwrap_or_default();
         let tried = self.tried(path, &frames, |frame| !frame.is_inner);
-        self.definitions(path, tried, 0)
+        self.definitions(path, tried, 0, shows_near)
     }
 
     /// Whether a rule has the value that no definition of it gave.
@@ -85,7 +85,13 @@ impl<'a> Render<'a> {
     }
 
     /// Those that held, erred or decided, and of the others those that came nearest.
-    fn definitions(&mut self, path: &RulePath, tried: Vec<Tried<'a>>, depth: usize) -> Vec<Node> {
+    fn definitions(
+        &mut self,
+        path: &RulePath,
+        tried: Vec<Tried<'a>>,
+        depth: usize,
+        shows_near: bool,
+    ) -> Vec<Node> {
         let is_full = self.asked.detail == Detail::Full;
         let mut missed: Vec<(usize, usize)> = Vec::new();
         let mut chosen = BTreeSet::new();
@@ -102,7 +108,8 @@ impl<'a> Render<'a> {
         missed.sort_by_key(|(got, index)| (std::cmp::Reverse(*got), *index));
         let best = missed.first().map_or(0, |(got, _)| *got);
         let is_near = |got: usize| got == best && (best > 0 || tried.len() <= MAX_MISSES);
-        let near = missed.iter().filter(|(got, _)| !holds && is_near(*got)).take(MAX_MISSES);
+        let near =
+            missed.iter().filter(|(got, _)| shows_near && !holds && is_near(*got)).take(MAX_MISSES);
         chosen.extend(near.map(|(_, index)| *index));
         let mut nodes = Vec::new();
         for index in &chosen {
@@ -111,7 +118,7 @@ impl<'a> Render<'a> {
             }
         }
         let rest = missed.iter().filter(|(_, index)| !chosen.contains(index));
-        nodes.extend(summaries(path, rest.map(|(got, _)| *got)));
+        nodes.extend(summaries(path, rest.map(|(got, _)| *got), best > 0 && shows_near && !holds));
         nodes
     }
 
@@ -328,21 +335,13 @@ impl<'a> Render<'a> {
         shape: &'a Shape,
         depth: usize,
     ) -> Vec<Node> {
-        let shown: Vec<&Round> = match rounds.missed.as_slice() {
-            [] => rounds.held.iter().collect(),
-            missed => missed.iter().collect(),
-        };
-        let mut nodes = Vec::new();
-        for round in shown {
-            let result = if round.holds { Truth::True } else { Truth::False };
-            let mut node = Node::new(NodeKind::Element, "element".to_owned(), result);
-            if let (Some(value), Some(name)) = (&round.element, statement.names.first()) {
-                node.values.push(self.seen(name, value));
-            }
-            node.children = self.steps(rounds.body, round, 0, shape, false, depth);
-            nodes.push(node);
+        let result = if rounds.held.is_some() { Truth::True } else { Truth::False };
+        let mut node = Node::new(NodeKind::Element, "element".to_owned(), result);
+        if let (Some(value), Some(name)) = (&rounds.element, statement.names.first()) {
+            node.values.push(self.seen(name, value));
         }
-        nodes
+        node.children = self.rounds(rounds, shape, false, depth);
+        vec![node]
     }
 
     /// The rules and calls that a statement led to.
@@ -411,7 +410,7 @@ impl<'a> Render<'a> {
         if node.result == Truth::Undefined && has_default {
             node.note = Some("by its default".to_owned());
         }
-        node.children = self.definitions(path, tried, depth + 1);
+        node.children = self.definitions(path, tried, depth + 1, true);
         node
     }
 
@@ -439,7 +438,8 @@ impl<'a> Render<'a> {
             let value = step.whole.clone().unwrap_or(Value::Undefined);
             let says_more =
                 matches!(statement.kind, Kind::Assign | Kind::SomeIn | Kind::Every | Kind::Value);
-            if says_more || (read.is_empty() && !is_bool(&value)) {
+            let is_known = statement.kind == Kind::Test && value == Value::Undefined;
+            if says_more || (read.is_empty() && !is_bool(&value) && !is_known) {
                 read.push((whole, value));
             }
         }
@@ -462,8 +462,12 @@ impl<'a> Render<'a> {
     }
 }
 
-/// How many definitions are not shown.
-fn summaries(path: &RulePath, got: impl Iterator<Item = usize>) -> Vec<Node> {
+/// How many definitions are not shown; beside one that came near, how near they came.
+fn summaries(
+    path: &RulePath,
+    got: impl Iterator<Item = usize>,
+    is_beside: bool,
+) -> impl Iterator<Item = Node> {
     let (mut at_first, mut later) = (0_usize, 0_usize);
     for got in got {
         if got == 0 { at_first += 1 } else { later += 1 }
@@ -472,15 +476,13 @@ fn summaries(path: &RulePath, got: impl Iterator<Item = usize>) -> Vec<Node> {
         1 => "1 definition".to_owned(),
         more => format!("{more} definitions"),
     };
-    let their = |count: usize| if count == 1 { "its" } else { "their" };
-    let node = |text: String| Node::new(NodeKind::Summary, text, Truth::Undefined);
-    let mut nodes = Vec::new();
-    if later > 0 {
-        nodes.push(node(format!("{} of {path} got less far", count(later))));
-    }
-    if at_first > 0 {
-        let (count, their) = (count(at_first), their(at_first));
-        nodes.push(node(format!("{count} of {path} did not hold at {their} first statement")));
-    }
-    nodes
+    let later_text = if is_beside { "got less far" } else { "did not hold" };
+    let their = if at_first == 1 { "its" } else { "their" };
+    let first_text = format!("did not hold at {their} first statement");
+    let lines = [(later, later_text.to_owned()), (at_first, first_text)];
+    let path = path.to_string();
+    lines.into_iter().filter(|(number, _)| *number > 0).map(move |(number, text)| {
+        let text = format!("{} of {path} {text}", count(number));
+        Node::new(NodeKind::Summary, text, Truth::Undefined)
+    })
 }

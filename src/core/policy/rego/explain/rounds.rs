@@ -23,7 +23,7 @@ pub(super) struct Step {
     pub(super) names: Vec<(usize, Value)>,
     /// Elements that its loop has tried.
     pub(super) elements: usize,
-    /// Of an `every`: its body, one round for each element.
+    /// Of an `every`: its body for the last element, since it ends with the first that fails.
     pub(super) inner: Option<Box<Rounds>>,
     /// The frames of the rules and calls that it led to.
     pub(super) called: Vec<usize>,
@@ -32,8 +32,6 @@ pub(super) struct Step {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
     pub(super) steps: Vec<Step>,
-    /// The element of an `every`.
-    pub(super) element: Option<Value>,
     pub(super) holds: bool,
     /// How many steps in front it shares with the rounds beside it.
     pub(super) shared: usize,
@@ -43,12 +41,13 @@ pub(super) struct Round {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rounds {
     pub(super) body: usize,
+    /// The element of an `every`.
+    pub(super) element: Option<Value>,
     current: Option<Round>,
     /// The first that held.
     pub(super) held: Option<Round>,
     /// Those that did not and got furthest, in the order in which they were.
     pub(super) missed: Vec<Round>,
-    pub(super) count: usize,
     pub(super) missed_count: usize,
 }
 
@@ -63,14 +62,9 @@ pub(super) enum Became {
 }
 
 impl Rounds {
-    pub(super) fn new(body: usize) -> Self {
-        Self { body, ..Self::default() }
-    }
-
-    /// Begins the first round, or the one of the next element.
-    pub(super) fn enter(&mut self, element: Option<Value>, sites: &Sites) {
-        self.finish(sites, 0);
-        self.current = Some(Round { element, ..Round::default() });
+    /// Ready for the first round.
+    pub(super) fn new(body: usize, element: Option<Value>) -> Self {
+        Self { body, element, current: Some(Round::default()), ..Self::default() }
     }
 
     /// The step that is going on.
@@ -119,15 +113,14 @@ impl Rounds {
         }
     }
 
-    /// A name gets a value: with the first of an `every` a round of its body begins, with the same
-    /// name again the next round of this one.
+    /// A name gets a value: with that of an `every` its body begins, with the same name again the next
+    /// round.
     fn named(&mut self, statement: usize, index: usize, value: &Value, sites: &Sites) {
         let inner = sites.statement(self.body, statement).and_then(|statement| statement.inner);
         if let Some(inner) = inner {
             if let Some(step) = self.step(statement) {
                 step.elements += 1;
-                let rounds = step.inner.get_or_insert_with(|| Box::new(Self::new(inner)));
-                rounds.enter(Some(value.clone()), sites);
+                step.inner = Some(Box::new(Self::new(inner, Some(value.clone()))));
             }
             return;
         }
@@ -175,7 +168,6 @@ impl Rounds {
             round.shared = shared;
         }
         round.holds = self.holds(&round, sites);
-        self.count += 1;
         if round.holds {
             self.held.get_or_insert(round);
         } else {
@@ -262,8 +254,8 @@ pub(super) fn became(statement: &Statement, step: &Step) -> Became {
 
 fn every(domain: &Value, step: &Step) -> Became {
     let is_collection = matches!(domain, Value::Array(_) | Value::Set(_) | Value::Object(_));
-    let missed = step.inner.as_ref().map_or(0, |inner| inner.missed_count);
-    if is_collection && missed == 0 { Became::Held } else { Became::False }
+    let holds = step.inner.as_ref().is_none_or(|inner| inner.held.is_some());
+    if is_collection && holds { Became::Held } else { Became::False }
 }
 
 impl Step {

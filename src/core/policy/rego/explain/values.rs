@@ -10,11 +10,13 @@ use crate::policy::explanation::{MASK, Masks, cut};
 /// Characters that are written before the rest is left out.
 const MAX_WRITTEN: usize = 400;
 
-/// A value; of one that may be what a record masks only whether it is true, false or nothing.
+/// A value; of one that may be what a record masks only whether it is true, false or empty.
 pub(super) fn shown(value: &Value, is_masked: bool, masks: &Masks<'_>) -> String {
     match value {
         Value::Undefined => "undefined".to_owned(),
         Value::Null | Value::Bool(_) => written(value),
+        Value::Set(members) if members.is_empty() => written(value),
+        Value::Array(items) if items.is_empty() => written(value),
         _ if is_masked => MASK.to_owned(),
         Value::Number(_)
         | Value::String(_)

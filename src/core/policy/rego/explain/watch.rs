@@ -359,6 +359,10 @@ impl Watcher<'_> {
         if is_literal(expr) || depth > MAX_OPERAND_DEPTH {
             return;
         }
+        // Its members say more than the whole.
+        if let Expr::Array { items, .. } | Expr::Set { items, .. } = &**expr {
+            return items.iter().for_each(|item| self.operand(body, statement, item, depth + 1));
+        }
         let is_document = matches!(&**expr, Expr::Var { span, .. }
             if matches!(span.text(), "_" | "input" | "data"));
         let Some((start, end)) = self.range(expr).filter(|_| !is_document) else { return };
@@ -397,9 +401,8 @@ impl Watcher<'_> {
             | Expr::Object { .. }
             | Expr::ArrayCompr { .. }
             | Expr::SetCompr { .. }
-            | Expr::ObjectCompr { .. }
-            | Expr::RefDot { .. }
-            | Expr::RefBrack { .. } => Vec::new(),
+            | Expr::ObjectCompr { .. } => Vec::new(),
+            Expr::RefDot { .. } | Expr::RefBrack { .. } => indices(expr),
         }
     }
 
@@ -479,6 +482,21 @@ fn is_value(expr: &Expr) -> bool {
             | Expr::Call { .. }
             | Expr::ArithExpr { .. }
     )
+}
+
+/// What stands in the brackets of a reference, but for names, which it may bind.
+fn indices(expr: &Ref<Expr>) -> Vec<&Ref<Expr>> {
+    let mut found = Vec::new();
+    let mut expr = expr;
+    while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = &**expr {
+        if let Expr::RefBrack { index, .. } = &**expr
+            && matches!(&**index, Expr::RefDot { .. } | Expr::Call { .. })
+        {
+            found.push(index);
+        }
+        expr = refr;
+    }
+    found
 }
 
 /// `k, v in c` would be two arguments.
