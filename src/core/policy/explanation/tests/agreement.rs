@@ -23,6 +23,7 @@ fn check(bundle: &Bundle, description: &Value) -> Outcome {
     policies.sort();
     policies.dedup();
     decided.sort();
+    decided.dedup();
     assert_eq!(decided, policies, "{context}");
     let root = |name: &str| {
         explanation.nodes.iter().find(|n| n.kind == NodeKind::Rule && n.text.ends_with(name))

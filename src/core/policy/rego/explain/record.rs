@@ -64,6 +64,7 @@ impl Recorder {
         });
         let events = Shared::default();
         extend(&mut engine, &events)?;
+        load::set_time_limit(plain, TIME_LIMIT);
         let data = plain.get_data();
         for module in plain.get_modules() {
             let source = &module.package.span.source;
@@ -72,7 +73,7 @@ impl Recorder {
                 let added = engine.add_policy(file.clone(), text.to_owned());
                 added.is_ok()
             };
-            if !watch.texts.get(file).is_some_and(|watched| add(watched)) && !add(text) {
+            if !watch.texts.get(module).is_some_and(|watched| add(watched)) && !add(text) {
                 return None;
             }
         }

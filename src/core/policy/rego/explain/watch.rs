@@ -26,22 +26,22 @@ use crate::policy::explanation::cut;
 /// An expression inside an expression inside a statement: beyond it a value says little.
 const MAX_OPERAND_DEPTH: usize = 4;
 
-/// What is watched, and the texts of the modules by their files.
+/// What is watched, and the texts of the modules.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     pub(super) sites: Sites,
-    pub(super) texts: BTreeMap<String, String>,
+    pub(super) texts: BTreeMap<Ref<Module>, String>,
 }
 
 pub(super) fn watch(rules: &Rules, taint: &Taint) -> Watch {
     let mut sites = Sites::default();
-    let mut modules: BTreeMap<&str, (&Ref<Module>, Quotes, Edits)> = BTreeMap::new();
+    let mut modules: BTreeMap<&Ref<Module>, (Quotes, Edits)> = BTreeMap::new();
     for (_, definitions) in rules.iter() {
         for definition in definitions.iter().filter(|d| d.kind != RuleKind::Default) {
             let module = &definition.module;
-            let (_, quotes, edits) = modules.entry(&definition.file).or_insert_with(|| {
+            let (quotes, edits) = modules.entry(module).or_insert_with(|| {
                 let quotes = Quotes::of(module.package.span.source.contents());
-                (module, quotes, Edits::default())
+                (quotes, Edits::default())
             });
             let names = Names::of(module, rules);
             let scope = Scope::of(&names, taint, definition, rules);
@@ -49,9 +49,9 @@ pub(super) fn watch(rules: &Rules, taint: &Taint) -> Watch {
             watcher.definition(definition);
         }
     }
-    let text = |(file, (module, _, edits)): (&str, (&Ref<Module>, Quotes, Edits))| {
+    let text = |(module, (_, edits)): (&Ref<Module>, (Quotes, Edits))| {
         let text = edits.apply(module.package.span.source.contents())?;
-        Some((file.to_owned(), text))
+        Some((module.clone(), text))
     };
     Watch { texts: modules.into_iter().filter_map(text).collect(), sites }
 }
