@@ -159,7 +159,7 @@ fn add_module(
 
 /// Lets the engine analyse its modules now. It does so before it looks for the rule, which cannot
 /// exist: its name is none.
-fn prepare(engine: &mut Engine, findings: &mut Findings) -> Option<()> {
+pub(super) fn prepare(engine: &mut Engine, findings: &mut Findings) -> Option<()> {
     const NO_RULE: &str = "data.!";
     engine.set_input(Value::Undefined);
     let prepared = catch_unwind(AssertUnwindSafe(|| {
