@@ -67,7 +67,7 @@ impl Policies {
             }
         }
         let is_permitted = nodes.iter().any(|node: &Node| node.result == Truth::True);
-        nodes.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
+        nodes.sort_by_key(place_of);
         nodes.extend(out_of_scope(out, is_permitted, asked.detail));
         nodes
     }

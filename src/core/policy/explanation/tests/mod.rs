@@ -4,6 +4,7 @@ mod rego;
 mod cedar;
 mod secrets;
 mod agreement;
+mod limits;
 
 use std::fmt::Write as _;
 

@@ -21,6 +21,17 @@ pub(super) struct Frame {
     pub(super) is_inner: bool,
     /// An error left it.
     pub(super) is_raised: bool,
+    /// What it did later is not known.
+    pub(super) is_cut: bool,
+}
+
+/// How what the interpreter said ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    Error,
+    /// There was more.
+    Cut,
 }
 
 /// All frames of one evaluation, in the order in which they began.
@@ -31,7 +42,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn of(events: &[Event], sites: &Sites, is_error: bool) -> Self {
+    pub(super) fn of(events: &[Event], sites: &Sites, end: End) -> Self {
         let mut frames = Self::default();
         for event in events {
             let (Event::Begins(number) | Event::Is(number, _)) = event;
@@ -39,11 +50,10 @@ impl Frames {
                 frames.feed(*site, event, sites);
             }
         }
-        if is_error {
-            for frame in std::mem::take(&mut frames.chain) {
-                if let Some(frame) = frames.frames.get_mut(frame) {
-                    frame.is_raised = true;
-                }
+        for frame in std::mem::take(&mut frames.chain) {
+            if let Some(frame) = frames.frames.get_mut(frame) {
+                frame.is_raised = end == End::Error;
+                frame.is_cut = end == End::Cut;
             }
         }
         for rounds in frames.frames.iter_mut().flat_map(|frame| &mut frame.bodies) {
@@ -110,7 +120,9 @@ impl Frames {
             step.call(number);
         }
         let (bodies, arguments) = (Vec::new(), Vec::new());
-        self.frames.push(Frame { definition, bodies, arguments, is_inner, is_raised: false });
+        let (is_raised, is_cut) = (false, false);
+        let frame = Frame { definition, bodies, arguments, is_inner, is_raised, is_cut };
+        self.frames.push(frame);
         self.chain.push(number);
     }
 }

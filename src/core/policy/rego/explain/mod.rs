@@ -10,11 +10,15 @@ mod taint;
 mod sites;
 mod edits;
 mod watch;
+mod statements;
+mod operands;
 mod record;
 mod rounds;
 mod frames;
 mod values;
 mod render;
+mod steps;
+mod calls;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +27,7 @@ use regorus::Value;
 use super::entry::EntryRule;
 use super::{Policies, builtins, input};
 use crate::policy::explanation::{Asked, Node, NodeKind, Truth};
-use frames::Frames;
+use frames::{End, Frames};
 use record::Recorder;
 use render::Render;
 use taint::Taint;
@@ -66,7 +70,12 @@ impl Policies {
         let agreeing = recorded.filter(|recorded| recorded.value == value);
         let is_watched = agreeing.is_some();
         let (events, is_cut) = agreeing.map_or((Vec::new(), false), |r| (r.events, r.is_cut));
-        let frames = Frames::of(&events, &watch.sites, value.is_none() && !is_cut);
+        let end = match (is_cut, &value) {
+            (true, _) => End::Cut,
+            (false, None) => End::Error,
+            (false, Some(_)) => End::Whole,
+        };
+        let frames = Frames::of(&events, &watch.sites, end);
         let mut render = Render::new(&watch.sites, &frames, &self.rules, asked);
         let mut node = Node::new(NodeKind::Rule, rule.name.clone(), truth(value.as_ref()));
         let first = rule.definitions.first().map(|first| &first.policy);

@@ -1,8 +1,8 @@
 //! The engine that is watched: the same data, the modules with what watches them, and what it says.
 
+use std::cell::RefCell;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use regorus::{Engine, PolicyLengthConfig, Value};
@@ -14,7 +14,7 @@ use super::watch::Watch;
 /// Of one entry rule; people wait for it.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// What one entry rule may say: a loop over large data says much of the same.
-const MAX_EVENTS: usize = 100_000;
+const MAX_EVENTS: usize = if cfg!(test) { 20_000 } else { 200_000 };
 /// What watches makes lines longer.
 const MAX_COLUMNS: u32 = 1 << 20;
 const MAX_FILE_BYTES: usize = 64 << 20;
@@ -33,13 +33,14 @@ struct Events {
     is_cut: bool,
 }
 
-type Shared = Arc<Mutex<Events>>;
+thread_local! {
+    static EVENTS: RefCell<Events> = RefCell::default();
+}
 
 /// An engine whose extensions record.
 #[derive(Debug)]
 pub(super) struct Recorder {
     engine: Engine,
-    events: Shared,
 }
 
 /// One evaluation of a rule.
@@ -62,8 +63,7 @@ impl Recorder {
             max_file_bytes: NonZeroUsize::new(MAX_FILE_BYTES)?,
             max_lines: NonZeroUsize::new(MAX_LINES)?,
         });
-        let events = Shared::default();
-        extend(&mut engine, &events)?;
+        extend(&mut engine)?;
         load::set_time_limit(plain, TIME_LIMIT);
         let data = plain.get_data();
         for module in plain.get_modules() {
@@ -79,15 +79,15 @@ impl Recorder {
         }
         engine.add_data(data).ok()?;
         engine.set_input(input);
-        Some(Self { engine, events })
+        Some(Self { engine })
     }
 
     /// Evaluates a rule by its path.
     pub(super) fn evaluate(&mut self, rule: &str) -> Recorded {
+        EVENTS.take();
         let value = evaluate(&mut self.engine, rule);
         drop(self.engine.take_prints());
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let Events { events, is_cut } = std::mem::take(&mut *events);
+        let Events { events, is_cut } = EVENTS.take();
         Recorded { value, events, is_cut }
     }
 }
@@ -97,31 +97,27 @@ pub(super) fn evaluate(engine: &mut Engine, rule: &str) -> Option<Value> {
     catch_unwind(AssertUnwindSafe(|| engine.eval_rule(rule.to_owned()).ok())).ok().flatten()
 }
 
-/// None of these can raise an error, and none fails to record what another does.
-fn extend(engine: &mut Engine, events: &Shared) -> Option<()> {
-    let to = Arc::clone(events);
-    let at = move |arguments: Vec<Value>| {
+/// None of these can raise an error.
+fn extend(engine: &mut Engine) -> Option<()> {
+    let at = |arguments: Vec<Value>| {
         let site = arguments.into_iter().next().unwrap_or(Value::Undefined);
-        record(&to, number(&site).map(Event::Begins));
+        record(number(&site).map(Event::Begins));
         Ok(site)
     };
-    let to = Arc::clone(events);
-    let saw = move |arguments: Vec<Value>| Ok(seen(&to, arguments));
-    let to = Arc::clone(events);
-    let is = move |arguments: Vec<Value>| {
-        seen(&to, arguments);
+    let is = |arguments: Vec<Value>| {
+        seen(arguments);
         Ok(Value::from(true))
     };
     engine.add_extension(AT.to_owned(), 1, Box::new(at)).ok()?;
-    engine.add_extension(SAW.to_owned(), 2, Box::new(saw)).ok()?;
+    engine.add_extension(SAW.to_owned(), 2, Box::new(|arguments| Ok(seen(arguments)))).ok()?;
     engine.add_extension(IS.to_owned(), 2, Box::new(is)).ok()
 }
 
-fn seen(events: &Shared, arguments: Vec<Value>) -> Value {
+fn seen(arguments: Vec<Value>) -> Value {
     let mut arguments = arguments.into_iter();
     let site = arguments.next().and_then(|site| number(&site));
     let value = arguments.next().unwrap_or(Value::Undefined);
-    record(events, site.map(|site| Event::Is(site, value.clone())));
+    record(site.map(|site| Event::Is(site, value.clone())));
     value
 }
 
@@ -129,11 +125,12 @@ fn number(value: &Value) -> Option<usize> {
     value.as_u64().ok().and_then(|number| usize::try_from(number).ok())
 }
 
-fn record(events: &Shared, event: Option<Event>) {
-    let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
-    if events.events.len() < MAX_EVENTS {
-        events.events.extend(event);
-    } else {
-        events.is_cut = true;
-    }
+fn record(event: Option<Event>) {
+    EVENTS.with_borrow_mut(|events| {
+        if events.events.len() < MAX_EVENTS {
+            events.events.extend(event);
+        } else {
+            events.is_cut = true;
+        }
+    });
 }

@@ -7,30 +7,29 @@ use regorus::Value;
 use super::super::paths::RulePath;
 use super::super::rules::{Kind as RuleKind, Rules};
 use super::frames::{Frame, Frames};
-use super::rounds::{Became, Round, Rounds, Step, became};
-use super::sites::{Kind, Shape, Sites, Statement, Watched};
-use super::values::{self, leaves};
-use crate::policy::explanation::{Asked, Detail, Node, NodeKind, Seen, Truth};
+use super::rounds::Rounds;
+use super::sites::{Shape, Sites};
+use super::values;
+use crate::policy::explanation::{Asked, Detail, Node, NodeKind, Truth};
 
 /// Definitions that did not hold and are shown, those that got furthest.
 const MAX_MISSES: usize = 3;
-/// A chain of rules longer than this is a page of its own.
-const MAX_RULE_DEPTH: usize = 8;
 
 /// What is to be shown, and what has been.
 pub(super) struct Render<'a> {
-    sites: &'a Sites,
-    frames: &'a Frames,
-    rules: &'a Rules,
+    pub(super) sites: &'a Sites,
+    pub(super) frames: &'a Frames,
+    pub(super) rules: &'a Rules,
     asked: Asked<'a>,
-    by_path: BTreeMap<&'a RulePath, Vec<usize>>,
-    shown: BTreeSet<RulePath>,
+    pub(super) by_path: BTreeMap<&'a RulePath, Vec<usize>>,
+    /// Rules that stand in the tree already.
+    pub(super) shown: BTreeSet<RulePath>,
 }
 
 /// One definition and, if it was evaluated, its frame.
 #[derive(Clone, Copy)]
-struct Tried<'a> {
-    shape: &'a Shape,
+pub(super) struct Tried<'a> {
+    pub(super) shape: &'a Shape,
     frame: Option<&'a Frame>,
 }
 
@@ -70,7 +69,7 @@ impl<'a> Render<'a> {
         (has_default && !is_given && is_value).then(|| "by its default".to_owned())
     }
 
-    fn tried(
+    pub(super) fn tried(
         &self,
         path: &RulePath,
         frames: &[usize],
@@ -85,7 +84,7 @@ impl<'a> Render<'a> {
     }
 
     /// Those that held, erred or decided, and of the others those that came nearest.
-    fn definitions(
+    pub(super) fn definitions(
         &mut self,
         path: &RulePath,
         tried: Vec<Tried<'a>>,
@@ -126,7 +125,7 @@ impl<'a> Render<'a> {
         self.asked.is_deciding(&shape.path.to_string(), &shape.file, shape.line)
     }
 
-    fn truth(&self, tried: Tried<'_>) -> Truth {
+    pub(super) fn truth(&self, tried: Tried<'_>) -> Truth {
         let Some(frame) = tried.frame else {
             let bodies = tried.shape.bodies.iter().filter_map(|body| self.sites.bodies.get(*body));
             let is_constant = bodies.clone().count() == 1
@@ -136,7 +135,9 @@ impl<'a> Render<'a> {
                 _ => Truth::NotEvaluated,
             };
         };
-        if frame.is_raised {
+        if frame.is_cut {
+            Truth::NotEvaluated
+        } else if frame.is_raised {
             Truth::Error
         } else if self.held(tried.shape, frame) {
             Truth::True
@@ -167,7 +168,7 @@ impl<'a> Render<'a> {
         let mut node = Node::new(NodeKind::Definition, shape.text.clone(), result);
         node = node.at(&shape.file, shape.line);
         node.decided = self.is_deciding(shape);
-        let Some(frame) = frame else { return node };
+        let Some(frame) = frame.filter(|frame| !frame.is_cut) else { return node };
         for (index, value) in &frame.arguments {
             if let Some(argument) = shape.arguments.get(*index) {
                 node.values.push(self.seen(argument, value));
@@ -201,264 +202,6 @@ impl<'a> Render<'a> {
         let of = self.sites.bodies.get(rounds.body)?.statements.len();
         let got = rounds.got(rounds.best(self.sites)?, self.sites);
         (of > 1).then(|| format!("{got} of {of} statements held"))
-    }
-
-    fn rounds(
-        &mut self,
-        rounds: &Rounds,
-        shape: &'a Shape,
-        is_raised: bool,
-        depth: usize,
-    ) -> Vec<Node> {
-        let body = rounds.body;
-        if let Some(held) = &rounds.held {
-            return self.steps(body, held, 0, shape, false, depth);
-        }
-        let last = rounds.missed.last().filter(|_| is_raised);
-        let only = last.or(match rounds.missed.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        });
-        if let Some(only) = only {
-            return self.steps(body, only, 0, shape, is_raised, depth);
-        }
-        let shared = rounds.missed.iter().map(|round| round.shared).min().unwrap_or_default();
-        let mut nodes = Vec::new();
-        if let Some(first) = rounds.missed.first() {
-            let steps = first.steps.iter().take(shared).cloned().collect();
-            let front = Round { steps, ..Round::default() };
-            nodes = self.steps_of(body, &front, 0, shape, depth);
-        }
-        for round in &rounds.missed {
-            nodes.push(self.element(body, round, shared, shape, depth));
-        }
-        let more = rounds.missed_count.saturating_sub(rounds.missed.len());
-        if more > 0 {
-            let text = format!("{more} more elements did not hold");
-            nodes.push(Node::new(NodeKind::Summary, text, Truth::False));
-        }
-        nodes
-    }
-
-    fn element(
-        &mut self,
-        body: usize,
-        round: &Round,
-        shared: usize,
-        shape: &'a Shape,
-        depth: usize,
-    ) -> Node {
-        let mut node = Node::new(NodeKind::Element, "element".to_owned(), Truth::False);
-        let loop_step = shared.checked_sub(1).and_then(|at| round.steps.get(at));
-        if let Some(step) = loop_step
-            && let Some(statement) = self.sites.statement(body, step.statement)
-        {
-            node.values = self.names(statement, step);
-        }
-        node.children = self.steps(body, round, shared, shape, false, depth);
-        node
-    }
-
-    /// The steps of a round and, where none of them says why it did not hold, the one that is missing.
-    fn steps(
-        &mut self,
-        body: usize,
-        round: &Round,
-        from: usize,
-        shape: &'a Shape,
-        is_raised: bool,
-        depth: usize,
-    ) -> Vec<Node> {
-        let mut nodes = self.steps_of(body, round, from, shape, depth);
-        if is_raised {
-            if let Some(last) = nodes.last_mut() {
-                last.result = Truth::Error;
-            }
-        } else if !round.holds && nodes.iter().all(|node| node.result == Truth::True) {
-            nodes.extend(self.missing(body, round, shape));
-        }
-        nodes
-    }
-
-    fn missing(&self, body: usize, round: &Round, shape: &Shape) -> Option<Node> {
-        let statements = &self.sites.bodies.get(body)?.statements;
-        let is_there = |index: usize| round.steps.iter().any(|step| step.statement == index);
-        let (_, statement) = statements.iter().enumerate().find(|(index, _)| !is_there(*index))?;
-        let node = Node::new(NodeKind::Statement, statement.text.clone(), Truth::Undefined);
-        let mut node = node.at(&shape.file, statement.line);
-        node.note = Some("nothing to loop over".to_owned());
-        Some(node)
-    }
-
-    fn steps_of(
-        &mut self,
-        body: usize,
-        round: &Round,
-        from: usize,
-        shape: &'a Shape,
-        depth: usize,
-    ) -> Vec<Node> {
-        let steps = round.steps.iter().skip(from);
-        steps.filter_map(|step| self.step(body, step, shape, depth)).collect()
-    }
-
-    fn step(&mut self, body: usize, step: &Step, shape: &'a Shape, depth: usize) -> Option<Node> {
-        let statement = self.sites.statement(body, step.statement)?;
-        let result = match became(statement, step) {
-            Became::Held | Became::Unknown => Truth::True,
-            Became::False => Truth::False,
-            Became::Undefined => Truth::Undefined,
-        };
-        let kind =
-            if statement.kind == Kind::Value { NodeKind::Value } else { NodeKind::Statement };
-        let mut node = Node::new(kind, statement.text.clone(), result);
-        node = node.at(&shape.file, statement.line);
-        node.values = self.values(statement, step);
-        if matches!(statement.kind, Kind::SomeIn | Kind::Every) && step.whole.is_some() {
-            node.note = Some(match step.elements {
-                0 => "no element".to_owned(),
-                1 => "1 element tried".to_owned(),
-                more => format!("{more} elements tried"),
-            });
-        }
-        if let Some(inner) = &step.inner {
-            node.children = self.every(inner, statement, shape, depth);
-        }
-        node.children.extend(self.called(statement, step, depth));
-        Some(node)
-    }
-
-    fn every(
-        &mut self,
-        rounds: &Rounds,
-        statement: &Statement,
-        shape: &'a Shape,
-        depth: usize,
-    ) -> Vec<Node> {
-        let result = if rounds.held.is_some() { Truth::True } else { Truth::False };
-        let mut node = Node::new(NodeKind::Element, "element".to_owned(), result);
-        if let (Some(value), Some(name)) = (&rounds.element, statement.names.first()) {
-            node.values.push(self.seen(name, value));
-        }
-        node.children = self.rounds(rounds, shape, false, depth);
-        vec![node]
-    }
-
-    /// The rules and calls that a statement led to.
-    fn called(&mut self, statement: &Statement, step: &Step, depth: usize) -> Vec<Node> {
-        if depth >= MAX_RULE_DEPTH {
-            return Vec::new();
-        }
-        let mut nodes = Vec::new();
-        let mut calls: Vec<(&RulePath, Vec<usize>)> = Vec::new();
-        for frame in &step.called {
-            let Some(shape) = self.shape_of(*frame) else { continue };
-            let is_new = |(path, frames): &(&RulePath, Vec<usize>)| {
-                *path != &shape.path
-                    || frames
-                        .iter()
-                        .any(|f| self.shape_of(*f).is_some_and(|other| std::ptr::eq(other, shape)))
-            };
-            match calls.last_mut().filter(|last| !is_new(last)) {
-                Some((_, frames)) => frames.push(*frame),
-                None => calls.push((&shape.path, vec![*frame])),
-            }
-        }
-        for (path, frames) in &calls {
-            nodes.push(self.rule(path, frames, depth));
-        }
-        for path in &statement.uses {
-            let is_here = calls.iter().any(|(called, _)| *called == path);
-            let Some(frames) = self.by_path.get(path).cloned().filter(|_| !is_here) else {
-                continue;
-            };
-            if self.shown.contains(path) {
-                let tried = self.tried(path, &frames, |_| true);
-                let mut node = Node::new(NodeKind::Rule, path.to_string(), self.rule_truth(&tried));
-                node.note = Some("as above".to_owned());
-                nodes.push(node);
-            } else {
-                nodes.push(self.rule(path, &frames, depth));
-            }
-        }
-        nodes
-    }
-
-    fn shape_of(&self, frame: usize) -> Option<&'a Shape> {
-        self.sites.shape(self.frames.frames.get(frame)?.definition)
-    }
-
-    fn rule_truth(&self, tried: &[Tried<'_>]) -> Truth {
-        let any = |truth: Truth| tried.iter().any(|tried| self.truth(*tried) == truth);
-        if any(Truth::Error) {
-            Truth::Error
-        } else if any(Truth::True) {
-            Truth::True
-        } else {
-            Truth::Undefined
-        }
-    }
-
-    fn rule(&mut self, path: &RulePath, frames: &[usize], depth: usize) -> Node {
-        self.shown.insert(path.clone());
-        let tried = self.tried(path, frames, |_| true);
-        let mut node = Node::new(NodeKind::Rule, path.to_string(), self.rule_truth(&tried));
-        if let Some(first) = tried.first() {
-            node = node.at(&first.shape.file, first.shape.line);
-        }
-        let has_default = self.rules.at(path).iter().any(|d| d.kind == RuleKind::Default);
-        if node.result == Truth::Undefined && has_default {
-            node.note = Some("by its default".to_owned());
-        }
-        node.children = self.definitions(path, tried, depth + 1, true);
-        node
-    }
-
-    fn seen(&self, watched: &Watched, value: &Value) -> Seen {
-        let value = self.shown(value, watched.is_masked);
-        Seen { text: watched.text.clone(), value }
-    }
-
-    fn names(&self, statement: &Statement, step: &Step) -> Vec<Seen> {
-        let named = step
-            .names
-            .iter()
-            .filter_map(|(index, value)| Some(self.seen(statement.names.get(*index)?, value)));
-        named.collect()
-    }
-
-    /// What a statement read. Where it read what is masked, an equal value beside it is masked too.
-    fn values(&self, statement: &Statement, step: &Step) -> Vec<Seen> {
-        let operands = step.operands.iter();
-        let mut read: Vec<(&Watched, Value)> = operands
-            .filter_map(|(index, value)| Some((statement.operands.get(*index)?, value.clone())))
-            .collect();
-        let is_bool = |value: &Value| matches!(value, Value::Bool(_));
-        if let Some(whole) = &statement.whole {
-            let value = step.whole.clone().unwrap_or(Value::Undefined);
-            let says_more =
-                matches!(statement.kind, Kind::Assign | Kind::SomeIn | Kind::Every | Kind::Value);
-            let is_known = statement.kind == Kind::Test && value == Value::Undefined;
-            if says_more || (read.is_empty() && !is_bool(&value) && !is_known) {
-                read.push((whole, value));
-            }
-        }
-        let named = step.names.iter();
-        read.extend(named.filter_map(|(i, value)| Some((statement.names.get(*i)?, value.clone()))));
-        let mut secrets = BTreeSet::new();
-        let masked = read.iter().filter(|(watched, _)| watched.is_masked);
-        masked.for_each(|(_, value)| leaves(value, &mut secrets));
-        let mut seen: Vec<Seen> = Vec::new();
-        for (watched, value) in read {
-            let mut own = BTreeSet::new();
-            leaves(&value, &mut own);
-            let is_masked = watched.is_masked || !own.is_disjoint(&secrets);
-            let one = Seen { text: watched.text.clone(), value: self.shown(&value, is_masked) };
-            if !seen.contains(&one) {
-                seen.push(one);
-            }
-        }
-        seen
     }
 }
 
