@@ -157,12 +157,12 @@ mod tests {
         let mut out = Vec::new();
         print(&mut out, &tree(), Path::new("dir")).unwrap();
         let expected = "\
-data.p.allow = false                             dir/p.rego:3
-├─ not held  allow (1 of 2 statements held)      dir/p.rego:3
-│  └─ false     a == \"b\\u{1b}[2J\"               dir/p.rego:4
-│                a       = \"c\"
-│                input.x = 1
-├─ held      allow (decided)                     dir/p.rego:5
+data.p.allow = false                         dir/p.rego:3
+├─ not held  allow (1 of 2 statements held)  dir/p.rego:3
+│  └─ false     a == \"b\\u{1b}[2J\"            dir/p.rego:4
+│                  a       = \"c\"
+│                  input.x = 1
+├─ held      allow (decided)                 dir/p.rego:5
 └─ 7 more
 2 of 9 nodes are left out
 ";

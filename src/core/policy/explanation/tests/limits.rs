@@ -33,7 +33,7 @@ fn a_large_collection_shows_three_elements_and_counts_the_others() {
 
 #[test]
 fn what_is_evaluated_for_too_long_is_said_not_to_be_watched_whole() {
-    let data = serde_json::json!({ "l": (0..90).collect::<Vec<_>>() }).to_string();
+    let data = serde_json::json!({ "l": (0..40).collect::<Vec<_>>() }).to_string();
     let policy = "allow if { some x in data.l; some y in data.l; x + y == 5000 }\n\
                   allow if input.request.path == \"/a/b\"";
     let seen = tree(policy, &data, Detail::Brief);
@@ -45,7 +45,7 @@ fn what_is_evaluated_for_too_long_is_said_not_to_be_watched_whole() {
 
 #[test]
 fn a_tree_is_no_larger_than_its_limits() {
-    let definitions = "allow if input.request.path == \"/x\"\n".repeat(3_000);
+    let definitions = "allow if input.request.path == \"/x\"\n".repeat(500);
     let seen = tree(&definitions, "{}", Detail::Brief);
     assert!(seen.nodes.iter().map(Node::count).sum::<usize>() < 10);
     assert!(seen.notes.is_empty());

@@ -95,6 +95,26 @@ fn query_body_and_data_that_equals_a_secret_are_masked() {
 }
 
 #[test]
+fn data_that_is_compared_with_a_secret_is_masked_for_all_callers() {
+    let data = r#"{"keys": ["0thersK3y", "x"], "owners": {"0thersK3y": "a"}}"#;
+    for policy in [
+        "allow if input.request.headers[\"x-app\"][0] in data.keys",
+        "allow if { some k in data.keys; k == input.request.headers[\"x-app\"][0] }",
+        "allow if { ks := data.keys; ks[_] == input.request.headers[\"x-app\"][0] }",
+        "allow if { some k, _ in data.owners; f(k) }\nf(x) if x == input.request.headers[\"x-app\"][0]",
+        "allow if known[input.request.headers[\"x-app\"][0]]\nknown := {k: true | some k in data.keys}",
+        "allow if { data.owners[input.request.headers[\"x-app\"][0]]; count(data.owners) > 5 }",
+        "allow if { x := input.request.headers[\"x-app\"][0]; every k in data.keys { k != x } }",
+    ] {
+        let module = format!("package p\n{policy}");
+        let files = [(".manifest", MANIFEST), ("p.rego", &*module), ("data.json", data)];
+        let description = json!({"source": null, "path": "/", "headers": {"x-app": "y"}});
+        let seen = lines(&explained(&bundle(&files), description, Detail::Full));
+        assert!(!seen.contains("0thers") && seen.contains("***"), "{policy}\n{seen}");
+    }
+}
+
+#[test]
 fn an_error_text_quotes_nothing() {
     check("allow if time.parse_rfc3339_ns(input.request.headers[\"x-tenant\"][0]) > 1");
     check("allow if to_number(input.request.headers[\"x-tenant\"][0]) > 1");

@@ -14,7 +14,7 @@ use super::watch::Watch;
 /// Of one entry rule; people wait for it.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// What one entry rule may say: a loop over large data says much of the same.
-const MAX_EVENTS: usize = if cfg!(test) { 20_000 } else { 200_000 };
+const MAX_EVENTS: usize = if cfg!(test) { 5_000 } else { 200_000 };
 /// What watches makes lines longer.
 const MAX_COLUMNS: u32 = 1 << 20;
 const MAX_FILE_BYTES: usize = 64 << 20;

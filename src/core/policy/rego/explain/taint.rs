@@ -1,8 +1,9 @@
 //! Which expressions of a bundle may carry a value that a record masks.
 //!
 //! A reference to such a place of the input carries it, and whatever is made of it: locals, arguments
-//! of functions and their results, rules, comprehensions. It is never less than what happens, often
-//! more. What is true or false of such a value is shown.
+//! of functions and their results, rules, comprehensions. What it is compared with carries it too: a
+//! list of keys in a policy's data is as secret as the key in a request. It is never less than what
+//! happens, often more. What is true or false of such a value is shown.
 
 use std::collections::BTreeSet;
 
@@ -42,6 +43,8 @@ pub(super) struct Taint {
     has_query: bool,
     is_everything: bool,
     rules: BTreeSet<RulePath>,
+    /// Data and rules that such a value is compared with.
+    compared: BTreeSet<RulePath>,
     /// Functions that are called with such a value.
     called: BTreeSet<RulePath>,
 }
@@ -50,13 +53,14 @@ impl Taint {
     pub(super) fn of(rules: &Rules, has_query: bool) -> Self {
         let mut taint = Self { has_query, ..Self::default() };
         for _ in 0..MAX_ROUNDS {
-            let (found, called) = (taint.rules.len(), taint.called.len());
+            let size = |t: &Self| (t.rules.len(), t.called.len(), t.compared.len());
+            let before = size(&taint);
             for (path, definitions) in rules.iter() {
                 for definition in definitions {
                     taint.learn(path, definition, rules);
                 }
             }
-            if (found, called) == (taint.rules.len(), taint.called.len()) {
+            if before == size(&taint) {
                 return taint;
             }
         }
@@ -65,15 +69,23 @@ impl Taint {
 
     /// Whether the value of a rule may be what is masked.
     pub(super) fn masks(&self, path: &RulePath) -> bool {
-        self.is_everything || self.rules.contains(path)
+        self.is_everything || self.rules.contains(path) || self.is_compared(path)
+    }
+
+    fn is_compared(&self, path: &RulePath) -> bool {
+        self.compared.iter().any(|known| known.starts_with(path) || path.starts_with(known))
     }
 
     fn learn(&mut self, path: &RulePath, definition: &Definition, rules: &Rules) {
         let names = Names::of(&definition.module, rules);
         let mut scope = Scope::of(&names, self, definition, rules);
         let carries = heads(&definition.rule).into_iter().any(|expr| scope.carries(expr));
+        let is_argument = scope.has_argument(&definition.rule);
         let (called, replaces) = (std::mem::take(&mut scope.called), scope.replaces);
+        let compared = std::mem::take(&mut scope.compared);
         self.called.extend(called);
+        self.called.extend(is_argument.then(|| path.clone()));
+        self.compared.extend(compared);
         self.is_everything |= replaces;
         if carries {
             self.rules.insert(path.clone());
@@ -119,6 +131,8 @@ pub(super) struct Scope<'a> {
     locals: BTreeSet<String>,
     /// Functions that get such a value here.
     called: BTreeSet<RulePath>,
+    /// Data and rules that such a value is compared with here.
+    compared: BTreeSet<RulePath>,
     /// A `with` puts such a value where another was.
     replaces: bool,
 }
@@ -130,8 +144,8 @@ impl<'a> Scope<'a> {
         definition: &Definition,
         rules: &'a Rules,
     ) -> Self {
-        let (locals, called) = (BTreeSet::new(), BTreeSet::new());
-        let mut scope = Self { names, taint, rules, locals, called, replaces: false };
+        let (locals, called, compared) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut scope = Self { names, taint, rules, locals, called, compared, replaces: false };
         let Rule::Spec { head, bodies, .. } = &*definition.rule else { return scope };
         if let RuleHead::Func { args, .. } = head
             && taint.called.contains(&definition.path)
@@ -139,6 +153,9 @@ impl<'a> Scope<'a> {
             args.iter().for_each(|arg| names_in_pattern(arg, &mut scope.locals));
         }
         let heads = heads(&definition.rule);
+        if taint.is_compared(&definition.path) {
+            heads.iter().for_each(|expr| scope.compare(expr));
+        }
         loop {
             let before = scope.locals.len();
             for body in bodies {
@@ -169,6 +186,9 @@ impl<'a> Scope<'a> {
                 if self.carries(collection) {
                     key.iter().chain([value]).for_each(|p| names_in_pattern(p, &mut self.locals));
                 }
+                if key.iter().chain([value]).any(|pattern| self.carries(pattern)) {
+                    self.compare(collection);
+                }
             }
             Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
                 self.visit(expr);
@@ -180,6 +200,9 @@ impl<'a> Scope<'a> {
                     let names = key.iter().chain([value]).map(|span| span.text().to_owned());
                     self.locals.extend(names);
                 }
+                if key.iter().chain([value]).any(|span| self.locals.contains(span.text())) {
+                    self.compare(domain);
+                }
                 self.query(query);
             }
         }
@@ -189,8 +212,8 @@ impl<'a> Scope<'a> {
     fn binds(&mut self, expr: &Expr) {
         if let Expr::AssignExpr { lhs, rhs, .. } = expr {
             if self.carries(rhs) || self.carries(lhs) {
-                names_in_pattern(lhs, &mut self.locals);
-                names_in_pattern(rhs, &mut self.locals);
+                self.compare(lhs);
+                self.compare(rhs);
             }
         } else if let Expr::Call { params, .. } = expr
             && self.carries(expr)
@@ -210,15 +233,51 @@ impl<'a> Scope<'a> {
         {
             names_in_pattern(index, &mut self.locals);
         }
-        if let Expr::Call { fcn, params, .. } = &**expr
-            && let Some(function) = static_part(fcn).and_then(|name| self.names.function(&name))
-            && params.iter().any(|param| self.carries(param))
+        if let Expr::RefBrack { refr, index, .. } = &**expr
+            && self.carries(index)
         {
-            self.called.insert(function);
+            self.compare(refr);
+        }
+        if let Expr::Call { fcn, params, .. } = &**expr {
+            let function = static_part(fcn).and_then(|name| self.names.function(&name));
+            let is_called = function.as_ref().is_some_and(|f| self.taint.called.contains(f));
+            if is_called || params.iter().any(|param| self.carries(param)) {
+                params.iter().for_each(|param| self.compare(param));
+                self.called.extend(function);
+            }
+        }
+        if let Expr::BoolExpr { .. } | Expr::Membership { .. } = &**expr
+            && inside(expr).into_iter().any(|part| self.carries(part))
+        {
+            inside(expr).into_iter().for_each(|part| self.compare(part));
         }
         for part in inside(expr) {
             self.visit(part);
         }
+    }
+
+    /// Takes the names, the data and the rules in an expression for as secret as what it is compared
+    /// with. The input is what it is.
+    fn compare(&mut self, expr: &Expr) {
+        if let Some(name) = static_part(expr) {
+            if self.names.input_path(&name.root).is_some() {
+                return;
+            }
+            match self.names.data_path(&name) {
+                Some(path) => self.compared.extend((!path.0.is_empty()).then_some(path)),
+                None => self.locals.extend((name.root != "_").then_some(name.root)),
+            }
+            return;
+        }
+        if let Expr::Call { params, .. } = expr {
+            return params.iter().for_each(|param| self.compare(param));
+        }
+        inside(expr).into_iter().for_each(|part| self.compare(part));
+    }
+
+    fn has_argument(&self, rule: &Rule) -> bool {
+        let Rule::Spec { head: RuleHead::Func { args, .. }, .. } = rule else { return false };
+        args.iter().any(|argument| self.carries(argument))
     }
 
     /// Whether a value of an expression may be, or hold, what is masked.
@@ -275,7 +334,8 @@ impl<'a> Scope<'a> {
             return self.taint.is_masked(&path);
         }
         let Some(path) = self.names.data_path(name) else { return false };
-        self.rules.read_by(&path, &name.tail).any(|rule| self.taint.rules.contains(rule))
+        self.taint.is_compared(&path)
+            || self.rules.read_by(&path, &name.tail).any(|rule| self.taint.rules.contains(rule))
     }
 
     /// A comprehension gives of its query what its term says; its locals are known by their names.
