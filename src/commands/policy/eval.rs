@@ -1,17 +1,15 @@
 //! `portreeve policy eval`: one request, one decision, and which policies made it.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write, stderr, stdin, stdout};
+use std::io::{Read as _, Write as _, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use portreeve_core::policy::cases::without_credentials;
-use portreeve_core::policy::{Decision, Files, Findings, Outcome};
-use portreeve_core::request::AccessRequest;
-use serde_json::{Map, Value, json};
+use portreeve_core::policy::{Detail, Files, Findings};
+use serde_json::{Map, Value};
 
 use super::read;
-use super::report::{place, policy_to_json, printable};
+use super::report::printable;
 use super::work::{Answer, Asked, Rooted, Task, in_worker, rooted};
 use crate::commands::{Exit, Format};
 use crate::loader::Guard;
@@ -24,7 +22,7 @@ const MAX_INPUT_BYTES: u64 = 16 << 20;
 /// The request is an input document (--input), as a record's view or a test holds it, or is
 /// described by options; what they leave out is filled in as for an ordinary request. The decision
 /// comes from the very function that decides in the sidecar, so the answer is the one that a caller
-/// would get.
+/// would get. Of what a record masks, an explanation says no more than whether it is true or false.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::commands) struct Args {
@@ -36,9 +34,27 @@ pub(in crate::commands) struct Args {
     input: Option<PathBuf>,
     #[command(flatten)]
     description: Description,
+    /// Show which rules and policies matched and what they read: those that decided, those that raised
+    /// an error and those that came nearest, or with `full` all
+    #[arg(
+        long,
+        value_enum,
+        value_name = "DETAIL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "brief"
+    )]
+    explain: Option<Explain>,
     /// How the decision is printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
+}
+
+/// How much is explained.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Explain {
+    Brief,
+    Full,
 }
 
 /// The request, by what matters about it.
@@ -77,7 +93,9 @@ Exit code: 0 allow, 1 deny or error, 2 the bundle or the request cannot be read
 Examples:
   portreeve policy eval policies/cedar --route health --path /healthz
   portreeve policy eval policies/rego --input request.json --format json
-  portreeve policy eval --method DELETE --path /orders/1 --header 'x-tenant: blue'";
+  portreeve policy eval --method DELETE --path /orders/1 --header 'x-tenant: blue'
+  portreeve policy eval policies/rego --input request.json --explain
+  portreeve policy eval policies/cedar --path /orders --explain=full --format json";
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let files = read::files_of(&args.folder)?;
@@ -87,7 +105,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     };
     asked.request().context("the request does not fit the input document's schema")?;
     let Rooted { root, files } = only_bundle(&files, &args.folder)?;
-    let task = Task::Eval { root: root.clone(), asked, format: args.format };
+    let explain = args.explain.map(|explain| match explain {
+        Explain::Brief => Detail::Brief,
+        Explain::Full => Detail::Full,
+    });
+    let task = Task::Eval { root: root.clone(), asked, format: args.format, explain };
     match in_worker(&task, &files, Guard::default()) {
         Ok(Answer::Decided { is_allowed, text }) => {
             stdout().lock().write_all(text.as_bytes())?;
@@ -122,26 +144,6 @@ fn only_bundle(files: &Files, folder: &Path) -> anyhow::Result<Rooted> {
         _ => {
             bail!("`{}` holds several bundles, name one of {}", folder.display(), names.join(", "))
         }
-    }
-}
-
-/// What the worker says about its decision, without the credentials of the request.
-pub(super) fn answer(
-    decision: &mut Decision,
-    request: &AccessRequest,
-    root: &Path,
-    digest: &str,
-    format: Format,
-) -> Answer {
-    for error in &mut decision.errors {
-        error.text = without_credentials(&error.text, request);
-    }
-    let mut text = Vec::new();
-    // A vector takes every write.
-    let _ = print(&mut text, decision, root, digest, format);
-    Answer::Decided {
-        is_allowed: decision.outcome == Outcome::Allow,
-        text: String::from_utf8_lossy(&text).into_owned(),
     }
 }
 
@@ -199,52 +201,10 @@ impl Description {
     }
 }
 
-fn print(
-    out: &mut impl Write,
-    decision: &Decision,
-    root: &Path,
-    digest: &str,
-    format: Format,
-) -> io::Result<()> {
-    if format == Format::Json {
-        serde_json::to_writer_pretty(&mut *out, &to_json(decision, root, digest))?;
-        return writeln!(out);
-    }
-    writeln!(out, "{} ({})", decision.outcome.as_str(), decision.reason.as_str())?;
-    let path = |file: &str| root.join(file).display().to_string();
-    for policy in &decision.policies {
-        let place = place(&path(&policy.file), policy.line);
-        writeln!(out, "  by {} at {place}", printable(&policy.id))?;
-    }
-    for error in &decision.errors {
-        let policy = error.policy.as_ref();
-        let place = policy.map(|policy| place(&path(&policy.file), policy.line) + ": ");
-        writeln!(out, "  error: {}{}", place.unwrap_or_default(), printable(&error.text))?;
-    }
-    Ok(())
-}
-
-fn to_json(decision: &Decision, root: &Path, digest: &str) -> Value {
-    let error = |error: &portreeve_core::policy::EvaluationError| json!({ "policy": error.policy.as_ref().map(policy_to_json), "text": error.text });
-    let effects = &decision.effects;
-    json!({
-        "outcome": decision.outcome.as_str(),
-        "reason": decision.reason.as_str(),
-        "policies": decision.policies.iter().map(policy_to_json).collect::<Vec<_>>(),
-        "errors": decision.errors.iter().map(error).collect::<Vec<_>>(),
-        "effects": {
-            "http_status": effects.http_status,
-            "body": effects.body,
-            "headers": effects.headers,
-            "response_headers_to_add": effects.response_headers_to_add,
-            "request_headers_to_remove": effects.request_headers_to_remove,
-        },
-        "bundle": { "root": root.display().to_string(), "digest": digest },
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn description(path: Option<&str>, headers: &[&str]) -> Description {

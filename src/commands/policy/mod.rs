@@ -11,6 +11,8 @@ mod check;
 mod diff;
 mod coverage;
 mod eval;
+mod decided;
+mod explain;
 mod github;
 mod matrix;
 mod revision;

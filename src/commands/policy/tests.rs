@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use portreeve_core::policy::Files;
 use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
+use portreeve_core::policy::{Detail, Files};
 
 use super::test::results;
-use super::work::here;
+use super::work::{Answer, Asked, Task, here};
+use crate::commands::Format;
 
 const CEDAR: &str = r#"@id("web")
 permit (
@@ -273,5 +274,57 @@ fn the_shape_of_our_cases_is_published() {
         // JSON is YAML: the reader must agree with the schema.
         let seen = run(&[("a.cedar", CEDAR), ("a_test.yaml", &text)], None);
         assert_eq!(seen[0].outcome.as_str() != "errored", is_valid, "{seen:?}");
+    }
+}
+
+/// What `policy eval --explain` prints for `GET /a` by `web`, with a token.
+fn explained(policy: (&str, &str), format: Format) -> String {
+    let asked = Asked::Described(serde_json::json!({
+        "source": "spiffe://td/web", "path": "/a",
+        "headers": {"authorization": "Bearer s3cr3t-token"},
+    }));
+    let explain = Some(Detail::Brief);
+    let task = Task::Eval { root: "p".into(), asked, format, explain };
+    match here(task, &files(&[policy])) {
+        Answer::Decided { text, .. } => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_explanation_names_the_rules_with_their_places_in_either_language() {
+    let text = explained(("a.rego", REGO), Format::Pretty);
+    assert!(text.starts_with("deny (forbidden)\n  by data.authz.deny at p/a.rego:5\n\n"), "{text}");
+    assert!(text.contains("held      deny contains \"tenant\" (decided) "), "{text}");
+    assert!(text.contains("data.authz.allow = true"), "{text}");
+    let text = explained(("a.cedar", CEDAR), Format::Pretty);
+    assert!(text.contains("true      tenant (decided, forbid) "), "{text}");
+    assert!(text.contains("web (permit, would allow by itself) "), "{text}");
+}
+
+#[test]
+fn an_explanation_in_json_has_one_shape() {
+    for policy in [("a.rego", REGO), ("a.cedar", CEDAR)] {
+        let document: serde_json::Value =
+            serde_json::from_str(&explained(policy, Format::Json)).unwrap();
+        let explain = document["explain"].as_object().unwrap();
+        let keys: Vec<&str> = explain.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["outcome", "reason", "nodes", "notes"]);
+        assert_eq!(explain["outcome"], document["outcome"]);
+        let node = explain["nodes"][0].as_object().unwrap();
+        let keys: Vec<&str> = node.keys().map(String::as_str).collect();
+        let expected =
+            ["kind", "text", "place", "result", "decided", "value", "values", "note", "children"];
+        assert_eq!(keys, expected);
+    }
+}
+
+#[test]
+fn an_explanation_holds_no_credential() {
+    let quoting =
+        "package authz\n\nallow if to_number(input.request.headers.authorization[0]) > 1\n";
+    for format in [Format::Pretty, Format::Json] {
+        let text = explained(("a.rego", quoting), format);
+        assert!(!text.contains("s3cr3t") && text.contains("error"), "{text}");
     }
 }

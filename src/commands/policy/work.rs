@@ -10,15 +10,15 @@ use std::time::Duration;
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
 use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::{
-    Bundle, Coverage, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
-    measure_coverage,
+    self, Bundle, Coverage, Detail, Files, Findings, PolicyWay, Revision, UnboundedBuiltins,
+    check_tests, decide, measure_coverage,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eval;
+use super::decided::{self, Shown};
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
@@ -40,6 +40,7 @@ pub(in crate::commands) enum Task {
         root: PathBuf,
         asked: Asked,
         format: Format,
+        explain: Option<Detail>,
     },
     /// List what the bundle says.
     Outline,
@@ -147,9 +148,15 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
             Err(error) => refused(digest, &error),
         },
-        Task::Eval { root, asked, format } => match asked.request() {
+        Task::Eval { root, asked, format, explain } => match asked.request() {
             Ok(request) => {
-                eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
+                let mut decision = decide(&bundle, &request);
+                let detail = explain;
+                let explanation =
+                    detail.map(|detail| policy::explain(&bundle, &request, &decision, detail));
+                let (root, digest, explanation) = (&*root, &*digest, explanation.as_ref());
+                let shown = Shown { root, digest, format, explanation };
+                decided::answer(&mut decision, &request, shown)
             }
             Err(error) => refused(digest, &error),
         },

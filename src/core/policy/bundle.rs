@@ -6,6 +6,7 @@ use cedar_policy::{PolicySet, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
+use super::explanation::{Asked, Node};
 use super::item::Item;
 use super::manifest::{Language, Manifest};
 use super::{Files, Finding, Findings, PolicyWay, Reason, cedar, rego};
@@ -155,6 +156,13 @@ impl Bundle {
             (Some(verdict), None) | (None, Some(verdict)) => verdict,
             (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
         }
+    }
+
+    /// What the engines say of a decision that was made under this bundle.
+    pub(super) fn explained(&self, asked: Asked<'_>) -> Vec<Node> {
+        let cedar = self.cedar.iter().flat_map(|policies| policies.explain(asked));
+        let rego = self.rego.iter().flat_map(|policies| policies.explain(asked));
+        cedar.chain(rego).collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod bundle;
 mod decide;
 mod cedar;
 mod rego;
+mod explanation;
 pub mod cases;
 pub mod compare;
 mod coverage;
@@ -25,12 +26,13 @@ mod coverage;
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
 pub use coverage::{
-    Clause, ClauseCoverage, Count, Coverage, LineCoverage, OperandCoverage, PolicyCoverage, Seen,
-    measure as measure_coverage,
+    Clause, ClauseCoverage, Count, Coverage, LineCoverage, OperandCoverage, Outcomes,
+    PolicyCoverage, measure as measure_coverage,
 };
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
+pub use explanation::{Detail, Explanation, Node, NodeKind, Place, Seen, Truth, explain};
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;

@@ -1,7 +1,7 @@
 //! The canonical head: the form in which a request is decided, forwarded and recorded.
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 
 use super::host::{Host, host};
 use super::protocol::{Protocol, Scheme};
@@ -90,6 +90,15 @@ impl Head {
     /// The head can be read in more than one way, or not at all.
     pub fn canonical(parts: http::request::Parts, scheme: Scheme) -> Result<Self, Refusal> {
         Draft::read(parts, scheme)?.settle(Relaxed::default())
+    }
+
+    /// Why a route without relaxations refuses this head, if it does.
+    #[must_use]
+    pub fn strict_refusal(&self) -> Option<Refusal> {
+        let uri = Uri::try_from(self.target.as_str()).ok()?;
+        let (_, needed) = target::target(&self.method, uri).ok()?;
+        let underscore_headers = self.headers.keys().any(|name| name.as_str().contains('_'));
+        Relaxed::default().refusal(Relaxed { underscore_headers, ..needed })
     }
 
     #[must_use]

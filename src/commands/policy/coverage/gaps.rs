@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portreeve_core::policy::{Count, Coverage, PolicyCoverage, Seen};
+use portreeve_core::policy::{Count, Coverage, Outcomes, PolicyCoverage};
 
 /// One file of policy.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ fn of_policy(policy: &PolicyCoverage, gaps: &mut Vec<Gap>) {
 }
 
 /// What an expression never was; an error is nobody's aim.
-fn missing(seen: Seen) -> Option<&'static str> {
+fn missing(seen: Outcomes) -> Option<&'static str> {
     match (seen.r#true, seen.r#false, seen.error) {
         (true, true, _) => None,
         (true, false, _) => Some("never false"),

@@ -1,7 +1,7 @@
 //! Coverage for machines: OPA's document for Rego, with Cedar and the whole beside its files.
 
 use portreeve_core::policy::{
-    ClauseCoverage, Count, LineCoverage, OperandCoverage, PolicyCoverage, Seen,
+    ClauseCoverage, Count, LineCoverage, OperandCoverage, Outcomes, PolicyCoverage,
 };
 use serde_json::{Map, Value, json};
 
@@ -85,6 +85,6 @@ fn operand(operand: &OperandCoverage) -> Value {
     json!({ "text": operand.text, "line": operand.line, "seen": seen(operand.seen) })
 }
 
-fn seen(seen: Seen) -> Value {
+fn seen(seen: Outcomes) -> Value {
     json!({ "true": seen.r#true, "false": seen.r#false, "error": seen.error })
 }

@@ -28,6 +28,7 @@ mod index;
 mod conform;
 mod outline;
 mod coverage;
+mod explain;
 #[cfg(test)]
 mod tests;
 

@@ -25,7 +25,7 @@ pub struct ClauseCoverage {
     /// From 1.
     pub line: u32,
     /// What its expression was, before `unless` turns it round.
-    pub seen: Seen,
+    pub seen: Outcomes,
     /// The parts that `&&` or `||` join in it; none where the expression is one part.
     pub operands: Vec<OperandCoverage>,
 }
@@ -44,12 +44,12 @@ pub struct OperandCoverage {
     pub text: String,
     /// From 1.
     pub line: u32,
-    pub seen: Seen,
+    pub seen: Outcomes,
 }
 
 /// What an expression was in the tests; nothing of it where it was never evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct Outcomes {
     pub r#true: bool,
     pub r#false: bool,
     pub error: bool,
@@ -84,7 +84,7 @@ impl Clause {
     }
 }
 
-impl Seen {
+impl Outcomes {
     #[must_use]
     pub const fn is_nothing(self) -> bool {
         !(self.r#true || self.r#false || self.error)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::{self, Subject};
 use super::{Bundle, Files};
-pub use cedar::{Clause, ClauseCoverage, OperandCoverage, PolicyCoverage, Seen};
+pub use cedar::{Clause, ClauseCoverage, OperandCoverage, Outcomes, PolicyCoverage};
 pub use count::Count;
 pub use lines::LineCoverage;
 

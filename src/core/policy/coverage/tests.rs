@@ -29,7 +29,7 @@ fn measured_of(list: &[(&str, &str)]) -> Coverage {
     measure(&files, &bundle, &|_| true).unwrap()
 }
 
-fn letters(seen: Seen) -> String {
+fn letters(seen: Outcomes) -> String {
     let letters = [(seen.r#true, 't'), (seen.r#false, 'f'), (seen.error, 'e')];
     letters.into_iter().filter(|(is_seen, _)| *is_seen).map(|(_, letter)| letter).collect()
 }

@@ -30,6 +30,7 @@ mod tests_runner;
 mod outline;
 mod coverage;
 mod compliance;
+mod explain;
 #[cfg(test)]
 mod tests;
 

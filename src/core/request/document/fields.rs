@@ -9,12 +9,19 @@ use super::DocumentError;
 pub(super) struct Fields {
     path: String,
     left: Map<String, Value>,
+    /// The keys that were asked for.
+    known: Vec<String>,
 }
+
+/// Two slips of the pen; more is another word.
+const MAX_DISTANCE: usize = 2;
 
 impl Fields {
     pub(super) fn of(path: &str, value: &Value) -> Result<Self, DocumentError> {
         match value {
-            Value::Object(left) => Ok(Self { path: path.to_owned(), left: left.clone() }),
+            Value::Object(left) => {
+                Ok(Self { path: path.to_owned(), left: left.clone(), known: Vec::new() })
+            }
             other => Err(wrong_kind(path, "an object", other)),
         }
     }
@@ -30,6 +37,7 @@ impl Fields {
 
     /// The field's value, null included; `None` where it is absent.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        self.known.push(key.to_owned());
         self.left.remove(key)
     }
 
@@ -45,7 +53,7 @@ impl Fields {
     /// An object under this key; absent and null are an empty one.
     pub(super) fn object_or_empty(&mut self, key: &str) -> Result<Self, DocumentError> {
         let path = self.path(key);
-        Ok(self.object(key)?.unwrap_or(Self { path, left: Map::new() }))
+        Ok(self.object(key)?.unwrap_or(Self { path, left: Map::new(), known: Vec::new() }))
     }
 
     /// A text under this key; absent and null are `None`.
@@ -111,7 +119,7 @@ impl Fields {
         key: &str,
         or_text: bool,
     ) -> Result<Vec<(String, String)>, DocumentError> {
-        let Some(Self { path, left }) = self.object(key)? else { return Ok(Vec::new()) };
+        let Some(Self { path, left, .. }) = self.object(key)? else { return Ok(Vec::new()) };
         let mut pairs = Vec::new();
         for (name, values) in left {
             let at = format!("{path}.{name}");
@@ -132,11 +140,27 @@ impl Fields {
 
     /// Refuses what nobody read.
     pub(super) fn finish(self) -> Result<(), DocumentError> {
-        match self.left.keys().next() {
-            Some(key) => Err(self.error(key, "is not a key of the document")),
-            None => Ok(()),
-        }
+        let Some(key) = self.left.keys().next() else { return Ok(()) };
+        let nearest = self.known.iter().map(|known| (distance(key, known), known)).min();
+        let nearest = nearest.filter(|(distance, _)| *distance <= MAX_DISTANCE);
+        let meant =
+            nearest.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
+        Err(self.error(key, format!("is not a key of the document{meant}")))
     }
+}
+
+/// How many characters are to be put in, taken out or replaced to make one text the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (line, c) in a.chars().enumerate() {
+        let mut next = vec![line + 1];
+        for ((d, above_left), above) in b.chars().zip(&row).zip(row.iter().skip(1)) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((above_left + usize::from(c != d)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn wrong_kind(path: &str, expected: &str, found: &Value) -> DocumentError {

@@ -17,7 +17,7 @@ use super::parse::{ParsedFile, parse};
 use super::place::line_and_column;
 use super::scan::Statement;
 use super::{Policies, source, words};
-use crate::policy::coverage::{Clause, ClauseCoverage, OperandCoverage, PolicyCoverage, Seen};
+use crate::policy::coverage::{Clause, ClauseCoverage, OperandCoverage, Outcomes, PolicyCoverage};
 use crate::policy::{Files, Findings};
 use crate::request::AccessRequest;
 use clauses::{Condition, Joint, Part, conditions};
@@ -160,7 +160,7 @@ impl Joint {
 }
 
 impl Outcome {
-    const fn mark(self, seen: &mut Seen) {
+    const fn mark(self, seen: &mut Outcomes) {
         match self {
             Self::True => seen.r#true = true,
             Self::False => seen.r#false = true,
@@ -183,13 +183,13 @@ fn observed(file: &ParsedFile<'_>, id: &PolicyId, statement: Statement) -> Obser
         let operand = |part: &Part<'_>| OperandCoverage {
             text: shown(part.text),
             line: line(part.offset),
-            seen: Seen::default(),
+            seen: Outcomes::default(),
         };
         let operands = if parts.len() > 1 { parts.iter().map(operand).collect() } else { vec![] };
         clauses.push(ClauseCoverage {
             clause,
             line: line(offset),
-            seen: Seen::default(),
+            seen: Outcomes::default(),
             operands,
         });
         evaluated.push(Evaluated { joint, parts: expressions });

@@ -107,7 +107,11 @@ fn what_is_missing_or_has_no_place_here_is_named() {
         json!({ "filterMetadata": { "envoy.filters.http.jwt_authn": { "sub": "a" } } }),
         "attributes.metadataContext: holds what this sidecar has no place for",
     );
-    check_refused("/attributes/sorce", json!({}), "attributes.sorce: is not a key of the document");
+    check_refused(
+        "/attributes/sorce",
+        json!({}),
+        "attributes.sorce: is not a key of the document; did you mean `source`?",
+    );
     check_refused(
         "/attributes/source/principal",
         json!("CN=web"),

@@ -128,8 +128,16 @@ fn check_keys(path: &str, root: &Value, schema: &Value, value: &Value) {
 
 #[test]
 fn what_no_request_could_be_is_refused_at_its_place() {
-    check_refused("/request/metod", json!("GET"), "request.metod: is not a key of the document");
-    check_refused("/tls/sin", json!("a"), "tls.sin: is not a key of the document");
+    check_refused(
+        "/request/metod",
+        json!("GET"),
+        "request.metod: is not a key of the document; did you mean `method`?",
+    );
+    check_refused(
+        "/tls/sin",
+        json!("a"),
+        "tls.sin: is not a key of the document; did you mean `sni`?",
+    );
     check_refused("/source", json!([]), "source: must be an object, not a list");
     check_refused("/request/method", json!(1), "request.method: must be a text, not a number");
     check_refused(
@@ -207,7 +215,7 @@ fn a_described_request_is_a_whole_one() {
     check_described(json!({"method": "GET"}), expect!["path: is missing"]);
     check_described(
         json!({"path": "/", "sorce": "spiffe://td/x"}),
-        expect!["sorce: is not a key of the document"],
+        expect!["sorce: is not a key of the document; did you mean `source`?"],
     );
 }
 
