@@ -1,0 +1,162 @@
+"""One table: what a decision costs here, in the engines themselves, in OPA, and in Envoy's RBAC.
+
+Every engine is asked for the same decision on the same policies and the same input document, in turns,
+on one processor. Times are CPU time; the engines' own figures begin with a ready input value, ours with
+the request. A peer that is not there has a row that says so.
+"""
+
+import concurrent.futures
+import datetime
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import time
+
+import engines.envoy as envoy
+from asked import Asked, counted, timed
+from instructions import whole
+from scene import HERE, cpu_seconds, free_port
+
+SAVED = HERE / "engines.txt"
+OURS = "Portreeve, whole decide"
+# The set of policies, the caller, its rule's path where that is another, whether the request is allowed.
+SETS = [
+    ("plain-50", "50 plain rules, one allows", (40,), "allow"),
+    ("plain-50", "50 plain rules, none does", (40, 41), "deny"),
+    ("mixed-50", "50 mixed rules, helpers", (40,), "allow"),
+    ("mixed-50", "50 mixed rules, 1,000 bindings", (38,), "allow"),
+    ("plain-500", "500 plain rules", (400,), "allow"),
+    ("plain-10000", "10,000 plain rules", (8_000,), "allow"),
+    ("mixed-10000", "10,000 mixed rules", (7_990,), "allow"),
+    ("cedar-50", "50 Cedar policies", (40,), "allow"),
+    ("cedar-10000", "10,000 Cedar policies", (8_000,), "allow"),
+]
+REGO = {"regorus, interpreter": "interpreter", "regorus, RVM": "rvm"}
+CEDAR = {"Cedar, is_authorized": "cedar", "Cedar, with request and entities": "cedar-whole"}
+# How many decisions are counted: the smaller the dearer one is.
+COUNTED = {"50": 200, "500": 50, "10000": 5}
+
+
+def compare(scene, save):
+    check_versions()
+    lines = [heading(scene)]
+    for name, text, request, outcome in SETS:
+        lines += decisions(scene, name, text, request, outcome)
+    lines += requests(scene)
+    table = "\n".join(lines)
+    print(f"\n{table}")
+    if save:
+        SAVED.write_text(f"{table}\n")
+
+
+def check_versions():
+    """The engines alone must be those that the product is built on."""
+    def versions(lock):
+        text = lock.read_text()
+        return dict(re.findall(r'name = "(regorus|cedar-policy)"\nversion = "(.*)"', text))
+    ours, theirs = versions(HERE.parent / "Cargo.lock"), versions(HERE / "engines/Cargo.lock")
+    if ours != theirs:
+        raise SystemExit(f"benches/engines/Cargo.lock has {theirs}, the product {ours}")
+
+
+def heading(scene):
+    kind = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    load = os.getloadavg()[0]
+    day = datetime.date.today()
+    return (f"{day}, {os.cpu_count()} processors ({kind[1] if kind else 'unknown'}), "
+            f"load {load:.1f}, {rounds(scene)} rounds; a cell is the median (range)\n\n"
+            f"{'policies':32}{'engine':36}{'kinstr':>10}{'CPU us':>24}{'of ours':>9}")
+
+
+def rounds(scene):
+    return 7 if scene.args.long else 5
+
+
+def row(text, engine, kinstr, values, ours):
+    cell = ratio = ""
+    if values:
+        middle = statistics.median(values)
+        cell = f"{middle:.2f} ({min(values):.2f}-{max(values):.2f})"
+        ratio = f"{statistics.median(a / b for a, b in zip(values, ours)):.1f}"
+    count = "-" if kinstr is None else f"{kinstr:.1f}"
+    return f"{text:32}{engine:36}{count:>10}{cell:>24}{ratio:>9}"
+
+
+def decisions(scene, name, text, request, outcome):
+    folder, file = scene.bundle(name), scene.request(*request)
+    document = whole_document(scene, file)
+    language = CEDAR if name.startswith("cedar") else REGO
+    commands = {OURS: [scene.args.stages, "decide", folder, "--request", file,
+                       "--outcome", outcome]}
+    for engine, word in language.items():
+        commands[engine] = [scene.args.engines, word, folder, document]
+    commands_in_rust = dict(commands)
+    lines = []
+    if language is REGO:
+        if scene.args.opa:
+            commands["OPA, in process"] = [scene.args.opa, folder, document]
+        else:
+            lines.append(f"{text:32}OPA, in process: MISSING, `go build` of benches/engines/opa failed")
+    programs = {engine: Asked(f"time-{engine}".replace(" ", ""), command, scene.work)
+                for engine, command in commands.items()}
+    try:
+        for engine, program in programs.items():
+            if program.refused or program.outcome not in (None, outcome):
+                why = program.refused or f"decides {program.outcome}, not {outcome}"
+                lines.append(f"{text:32}{engine:36}REFUSED: {why[:200]}")
+        able = {engine: program for engine, program in programs.items()
+                if not program.refused and program.outcome in (None, outcome)}
+        times = timed(able, rounds(scene), 0.3)
+    finally:
+        for program in programs.values():
+            program.stop()
+    count = COUNTED[name.split("-")[1]]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        found = {engine: pool.submit(counted, scene, f"{name}-{request}-{engine}".replace(" ", ""),
+                                     commands_in_rust[engine], count)
+                 for engine in able if engine in commands_in_rust}
+    ours = times.get(OURS)
+    return [row(text, engine, found[engine].result() if engine in found else None, times[engine],
+                ours or times[engine]) for engine in able] + lines
+
+
+def whole_document(scene, request):
+    """The input document as our engine sees it, for the others."""
+    file = request.with_suffix(".whole.json")
+    run = subprocess.run([scene.args.stages, "document", "--request", request], check=True,
+                         capture_output=True)
+    file.write_bytes(run.stdout)
+    return file
+
+
+def requests(scene):
+    """Whole requests with mTLS and one line of log each: our sidecar, and Envoy."""
+    bundles = {"Portreeve, Rego": "plain-50", "Portreeve, Cedar": "cedar-50"}
+    started, ports, lines, text = {}, {}, [], "whole request, h1, 50 rules"
+    for name, bundle in bundles.items():
+        ports[name] = free_port()
+        started[name] = scene.sidecar(f"whole-{bundle}", bundle, ports[name])
+    if envoy.program():
+        ports["Envoy, RBAC"] = free_port()
+        started["Envoy, RBAC"] = envoy.start(scene, ports["Envoy, RBAC"], 50)
+    else:
+        lines.append(f"{text:32}Envoy, RBAC: MISSING, ENVOY names none and none is in PATH")
+    seen = {name: [] for name in started}
+    for turn in range(-1, rounds(scene)):
+        for name, process in started.items():
+            before = cpu_seconds(process.pid)
+            answer = scene.load(*scene.mtls(ports[name]), "--connections", 64,
+                                "--seconds", 3 if turn >= 0 else 1)
+            if turn >= 0:
+                busy = cpu_seconds(process.pid) - before
+                seen[name].append(busy * 1e6 / max(answer["requests"], 1))
+    for process in started.values():
+        scene.stop(process)
+    time.sleep(0.5)
+    counts = {name: whole(scene, f"count-{bundle}", bundle, 1_000 if scene.args.long else 250)
+              for name, bundle in bundles.items()}
+    ours = seen["Portreeve, Rego"]
+    return [row(text, name, counts.get(name), values, ours)
+            for name, values in seen.items()] + lines
