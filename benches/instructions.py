@@ -39,24 +39,30 @@ def decide(scene, name, bundle, request, outcome, count):
 
 
 def whole(scene, name, bundle, count, options=()):
-    """Instructions of one request through the release binary: the difference of two runs of load,
-    each over as many new connections, in one process that has served before."""
-    out, port = scene.work / f"{name}.callgrind", free_port()
-    wrap = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    sidecar = scene.sidecar(name, bundle, port, wrap, scene.valgrind)
+    """One request through the release binary."""
+    port = free_port()
+    start = lambda wrap: scene.sidecar(name, bundle, port, wrap, scene.valgrind)
+    return served(scene, name, start, port, count, options)
+
+
+def served(scene, name, start, port, count, options=()):
+    """The difference of two runs of load, each over as many new connections, in one process that has
+    served before."""
+    out = scene.work / f"{name}.callgrind"
+    process = start(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
     totals = []
     for requests in (200, count, 2 * count):
         connections = 4 if "--h2" in options else 16
         scene.load(*scene.mtls(port), "--connections", connections, "--requests", requests, *options)
         time.sleep(0.3)  # the connections have to be closed within the same part
-        subprocess.run(["callgrind_control", "--dump", str(sidecar.pid)], check=True,
+        subprocess.run(["callgrind_control", "--dump", str(process.pid)], check=True,
                        capture_output=True)
         part = pathlib.Path(f"{out}.{len(totals) + 1}")
         totals.append(int(re.search(r"^(?:summary|totals): (\d+)", part.read_text(), re.M)[1]))
     if scene.args.keep_profile:
         for part in (2, 3):
             shutil.copy(f"{out}.{part}", pathlib.Path(scene.args.keep_profile))
-    scene.stop(sidecar)
+    scene.stop(process)
     return (totals[2] - totals[1]) / count / 1000
 
 

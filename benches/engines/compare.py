@@ -12,15 +12,16 @@ import pathlib
 import re
 import statistics
 import subprocess
-import time
 
 import engines.envoy as envoy
 from asked import Asked, counted, timed
-from instructions import whole
+from instructions import served, whole
 from scene import HERE, cpu_seconds, free_port
 
 SAVED = HERE / "engines.txt"
 OURS = "Portreeve, whole decide"
+OPA, ENVOY = "OPA, in process", "Envoy, RBAC"
+RULES = 50
 # The set of policies, the caller, its rule's path where that is another, whether the request is allowed.
 SETS = [
     ("plain-50", "50 plain rules, one allows", (40,), "allow"),
@@ -37,6 +38,8 @@ REGO = {"regorus, interpreter": "interpreter", "regorus, RVM": "rvm"}
 CEDAR = {"Cedar, is_authorized": "cedar", "Cedar, with request and entities": "cedar-whole"}
 # How many decisions are counted: the smaller the dearer one is.
 COUNTED = {"50": 200, "500": 50, "10000": 5}
+# Of one round of one engine.
+SECONDS = 0.3
 
 
 def compare(scene, save):
@@ -85,41 +88,45 @@ def row(text, engine, kinstr, values, ours):
 
 
 def decisions(scene, name, text, request, outcome):
+    """The rows of one set of policies."""
     folder, file = scene.bundle(name), scene.request(*request)
     document = whole_document(scene, file)
-    language = CEDAR if name.startswith("cedar") else REGO
-    commands = {OURS: [scene.args.stages, "decide", folder, "--request", file,
-                       "--outcome", outcome]}
-    for engine, word in language.items():
+    ours = [scene.args.stages, "decide", folder, "--request", file, "--outcome", outcome]
+    is_cedar = name.startswith("cedar")
+    commands = {OURS: ours}
+    for engine, word in (CEDAR if is_cedar else REGO).items():
         commands[engine] = [scene.args.engines, word, folder, document]
-    commands_in_rust = dict(commands)
+    if not is_cedar and scene.args.opa:
+        commands[OPA] = [scene.args.opa, folder, document]
     lines = []
-    if language is REGO:
-        if scene.args.opa:
-            commands["OPA, in process"] = [scene.args.opa, folder, document]
-        else:
-            lines.append(f"{text:32}OPA, in process: MISSING, `go build` of benches/engines/opa failed")
-    programs = {engine: Asked(f"time-{engine}".replace(" ", ""), command, scene.work)
-                for engine, command in commands.items()}
+    if not is_cedar and not scene.args.opa:
+        lines.append(f"{text:32}{OPA}: MISSING, benches/engines/opa was not built")
+    programs = {engine: Asked(f"timed-{number}", command, scene.work)
+                for number, (engine, command) in enumerate(commands.items())}
     try:
-        for engine, program in programs.items():
-            if program.refused or program.outcome not in (None, outcome):
-                why = program.refused or f"decides {program.outcome}, not {outcome}"
-                lines.append(f"{text:32}{engine:36}REFUSED: {why[:200]}")
-        able = {engine: program for engine, program in programs.items()
-                if not program.refused and program.outcome in (None, outcome)}
-        times = timed(able, rounds(scene), 0.3)
+        for engine, program in list(programs.items()):
+            other = program.outcome not in (None, outcome)
+            if program.refused or other:
+                why = program.refused or f"it decides {program.outcome}, not {outcome}"
+                lines.append(f"{text:32}{engine}: REFUSED, {why[:200]}")
+                programs.pop(engine).stop()
+        times = timed(programs, rounds(scene), SECONDS)
     finally:
         for program in programs.values():
             program.stop()
+    counts = counted_by_name(scene, name, {engine: commands[engine] for engine in times})
+    first = times.get(OURS) or next(iter(times.values()))
+    return [row(text, engine, counts.get(engine), values, first)
+            for engine, values in times.items()] + lines
+
+
+def counted_by_name(scene, name, commands):
+    """Two at a time, but for OPA: valgrind cannot run Go's threads."""
     count = COUNTED[name.split("-")[1]]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = {engine: pool.submit(counted, scene, f"{name}-{request}-{engine}".replace(" ", ""),
-                                     commands_in_rust[engine], count)
-                 for engine in able if engine in commands_in_rust}
-    ours = times.get(OURS)
-    return [row(text, engine, found[engine].result() if engine in found else None, times[engine],
-                ours or times[engine]) for engine in able] + lines
+        begun = {engine: pool.submit(counted, scene, f"counted-{number}", command, count)
+                 for number, (engine, command) in enumerate(commands.items()) if engine != OPA}
+        return {engine: job.result() for engine, job in begun.items()}
 
 
 def whole_document(scene, request):
@@ -134,29 +141,41 @@ def whole_document(scene, request):
 def requests(scene):
     """Whole requests with mTLS and one line of log each: our sidecar, and Envoy."""
     bundles = {"Portreeve, Rego": "plain-50", "Portreeve, Cedar": "cedar-50"}
-    started, ports, lines, text = {}, {}, [], "whole request, h1, 50 rules"
-    for name, bundle in bundles.items():
-        ports[name] = free_port()
-        started[name] = scene.sidecar(f"whole-{bundle}", bundle, ports[name])
+    text, lines, binary = "whole request, h1, 50 rules", [], None
+    ports = {name: free_port() for name in (*bundles, ENVOY)}
+    started = {name: scene.sidecar(f"whole-{bundle}", bundle, ports[name])
+               for name, bundle in bundles.items()}
     if envoy.program():
-        ports["Envoy, RBAC"] = free_port()
-        started["Envoy, RBAC"] = envoy.start(scene, ports["Envoy, RBAC"], 50)
+        started[ENVOY] = envoy.start(scene, ports[ENVOY], RULES)
+        # What is installed may be a script that becomes the program.
+        binary = os.readlink(f"/proc/{started[ENVOY].pid}/exe")
     else:
-        lines.append(f"{text:32}Envoy, RBAC: MISSING, ENVOY names none and none is in PATH")
+        lines.append(f"{text:32}{ENVOY}: MISSING, neither in ENVOY nor in PATH")
+    times = turns(scene, started, ports)
+    for process in started.values():
+        scene.stop(process)
+    count = 1_000 if scene.args.long else 250
+    counts = {name: whole(scene, f"count-{bundle}", bundle, count)
+              for name, bundle in bundles.items()}
+    if binary:
+        port = free_port()
+        start = lambda wrap: envoy.start(scene, port, RULES, wrap, binary, "count-envoy")
+        counts[ENVOY] = served(scene, "count-envoy", start, port, count)
+    ours = times["Portreeve, Rego"]
+    return [row(text, name, counts[name], values, ours) for name, values in times.items()] + lines
+
+
+def turns(scene, started, ports):
+    """CPU microseconds of one request at saturation, of all the processes of each."""
     seen = {name: [] for name in started}
     for turn in range(-1, rounds(scene)):
         for name, process in started.items():
             before = cpu_seconds(process.pid)
             answer = scene.load(*scene.mtls(ports[name]), "--connections", 64,
                                 "--seconds", 3 if turn >= 0 else 1)
+            if answer["errors"]:
+                raise SystemExit(f"{name} did not serve")
             if turn >= 0:
                 busy = cpu_seconds(process.pid) - before
                 seen[name].append(busy * 1e6 / max(answer["requests"], 1))
-    for process in started.values():
-        scene.stop(process)
-    time.sleep(0.5)
-    counts = {name: whole(scene, f"count-{bundle}", bundle, 1_000 if scene.args.long else 250)
-              for name, bundle in bundles.items()}
-    ours = seen["Portreeve, Rego"]
-    return [row(text, name, counts.get(name), values, ours)
-            for name, values in seen.items()] + lines
+    return seen

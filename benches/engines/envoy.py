@@ -24,10 +24,10 @@ def program():
     return next((place for place in places if place and pathlib.Path(place).exists()), None)
 
 
-def start(scene, port, rules, wrap=(), name="envoy"):
+def start(scene, port, rules, wrap=(), binary=None, name="envoy"):
     config = scene.work / f"{name}.json"
     config.write_text(json.dumps(configuration(scene.work, port, rules)))
-    command = [*wrap, program(), "-c", config, "--concurrency", "1", "--disable-hot-restart",
+    command = [*wrap, binary or program(), "-c", config, "--concurrency", "1", "--disable-hot-restart",
                "--log-level", "error"]
     return scene.start(name, command, PROXY_CPU, lambda _: listens(port))
 
