@@ -10,6 +10,8 @@ import sys
 
 from scene import PROXY_CPU
 
+ONE_CPU = ["taskset", "-c", PROXY_CPU]
+
 
 class Asked:
     """One such program, started and ready; `refused` says in its words why it is not."""
@@ -79,10 +81,10 @@ def control(program, order):
 
 
 def timed(programs, rounds, seconds):
-    """CPU microseconds of one decision of each program, a list of `rounds`, in turns."""
+    """CPU microseconds of one decision of each program, a list of `rounds`, in turns, each program
+    started on `ONE_CPU`."""
     counts = {}
     for name, program in programs.items():
-        os.sched_setaffinity(program.process.pid, {int(PROXY_CPU)})
         count, taken = 1, 0
         while taken < seconds * 1e9 / 8:  # caches and collectors settle meanwhile
             count = max(count * 2, 10)

@@ -1,6 +1,7 @@
 """Measures what benches/run has built; run that. Everything it starts it also stops, by pid."""
 
 import argparse
+import os
 import resource
 import shutil
 import signal
@@ -26,6 +27,7 @@ def main():
     parser.add_argument("--only", choices=["instructions", "time"])
     parser.set_defaults(long=False)
     args = parser.parse_args()
+    os.environ.pop("RUST_BACKTRACE", None)  # with it every error that regorus makes walks the stack
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16_384), hard))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 
 import engines.envoy as envoy
-from asked import Asked, counted, timed
+from asked import ONE_CPU, Asked, counted, timed
 from instructions import served, whole
 from scene import HERE, cpu_seconds, free_port
 
@@ -101,7 +101,7 @@ def decisions(scene, name, text, request, outcome):
     lines = []
     if not is_cedar and not scene.args.opa:
         lines.append(f"{text:32}{OPA}: MISSING, benches/engines/opa was not built")
-    programs = {engine: Asked(f"timed-{number}", command, scene.work)
+    programs = {engine: Asked(f"timed-{number}", command, scene.work, ONE_CPU)
                 for number, (engine, command) in enumerate(commands.items())}
     try:
         for engine, program in list(programs.items()):
