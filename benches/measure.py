@@ -22,9 +22,10 @@ def main():
     parser.add_argument("--opa", help="OPA's engine alone")
     parser.add_argument("--short", action="store_false", dest="long")
     parser.add_argument("--long", action="store_true", dest="long")
-    parser.add_argument("--save", action="store_true", help="write benches/stages.txt, or benches/engines.txt")
+    parser.add_argument("--save", action="store_true",
+                        help="write benches/stages.txt, or with --engines benches/engines.txt")
     parser.add_argument("--keep-profile", metavar="DIR", help="keep callgrind's files of the whole")
-    parser.add_argument("--only", choices=["instructions", "time"])
+    parser.add_argument("--only", choices=["decisions", "instructions", "time"])
     parser.set_defaults(long=False)
     args = parser.parse_args()
     os.environ.pop("RUST_BACKTRACE", None)  # with it every error that regorus makes walks the stack
@@ -40,9 +41,10 @@ def main():
             compare(scene, args.save)
             return
         if args.only != "time":
-            print_instructions(instructions(scene), args.save)
+            is_part = args.only == "decisions"
+            print_instructions(instructions(scene, is_part), args.save and not is_part)
             loads(scene)
-        if args.only != "instructions":
+        if args.only in (None, "time"):
             ports = {"sidecar": free_port(), "nginx": free_port()}
             sidecar = scene.sidecar("sidecar", "cedar-3", ports["sidecar"])
             nginx = scene.nginx(ports["nginx"]) if shutil.which("nginx") else None

@@ -44,14 +44,18 @@ SECONDS = 0.3
 
 def compare(scene, save):
     check_versions()
-    lines = [heading(scene)]
+    lines = []
+
+    def show(more):
+        lines.extend(more)
+        print("\n".join(more), flush=True)
+
+    show([heading(scene)])
     for name, text, request, outcome in SETS:
-        lines += decisions(scene, name, text, request, outcome)
-    lines += requests(scene)
-    table = "\n".join(lines)
-    print(f"\n{table}")
+        show(decisions(scene, name, text, request, outcome))
+    show(requests(scene))
     if save:
-        SAVED.write_text(f"{table}\n")
+        SAVED.write_text("\n".join(lines) + "\n")
 
 
 def check_versions():

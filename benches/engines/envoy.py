@@ -5,8 +5,7 @@ import os
 import pathlib
 import shutil
 
-import generate
-from scene import PROXY_CPU, listens
+from scene import PROXY_CPU, generate, listens
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
 FIELDS = {
