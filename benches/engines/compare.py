@@ -74,7 +74,7 @@ def heading(scene):
     day = datetime.date.today()
     return (f"{day}, {os.cpu_count()} processors ({kind[1] if kind else 'unknown'}), "
             f"load {load:.1f}, {rounds(scene)} rounds; a cell is the median (range)\n\n"
-            f"{'policies':32}{'engine':36}{'kinstr':>10}{'CPU us':>24}{'of ours':>9}")
+            f"{'policies':32}{'engine':36}{'kinstr':>10}{'CPU us':>26}{'times ours':>10}")
 
 
 def rounds(scene):
@@ -82,13 +82,16 @@ def rounds(scene):
 
 
 def row(text, engine, kinstr, values, ours):
-    cell = ratio = ""
-    if values:
-        middle = statistics.median(values)
-        cell = f"{middle:.2f} ({min(values):.2f}-{max(values):.2f})"
-        ratio = f"{statistics.median(a / b for a, b in zip(values, ours)):.1f}"
-    count = "-" if kinstr is None else f"{kinstr:.1f}"
-    return f"{text:32}{engine:36}{count:>10}{cell:>24}{ratio:>9}"
+    middle = statistics.median(values)
+    cell = f"{figure(middle)} ({figure(min(values))}-{figure(max(values))})"
+    ratio = figure(statistics.median(a / b for a, b in zip(values, ours))) if ours else "-"
+    count = "-" if kinstr is None else figure(kinstr)
+    return f"{text:32}{engine:36}{count:>10}{cell:>26}{ratio:>10}"
+
+
+def figure(value):
+    """Three digits or more, and no more behind the point than that takes."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def decisions(scene, name, text, request, outcome):
@@ -119,8 +122,7 @@ def decisions(scene, name, text, request, outcome):
         for program in programs.values():
             program.stop()
     counts = counted_by_name(scene, name, {engine: commands[engine] for engine in times})
-    first = times.get(OURS) or next(iter(times.values()))
-    return [row(text, engine, counts.get(engine), values, first)
+    return [row(text, engine, counts.get(engine), values, times.get(OURS))
             for engine, values in times.items()] + lines
 
 
