@@ -60,11 +60,11 @@ def counted(scene, name, command, count):
     try:
         if program.refused:
             raise ChildProcessError(program.refused)
-        control(program, "--instr=on")
+        control(program.process, "--instr=on")
         totals = []
         for decisions in (1, count, 2 * count):
             program.ask(decisions)
-            control(program, "--dump")
+            control(program.process, "--dump")
             part = pathlib.Path(f"{out}.{len(totals) + 1}").read_text()
             totals.append(int(re.search(r"^(?:summary|totals): (\d+)", part, re.M)[1]))
         return (totals[2] - totals[1]) / count / 1000
@@ -75,9 +75,8 @@ def counted(scene, name, command, count):
         program.stop()
 
 
-def control(program, order):
-    subprocess.run(["callgrind_control", order, str(program.process.pid)], check=True,
-                   capture_output=True)
+def control(process, order):
+    subprocess.run(["callgrind_control", order, str(process.pid)], check=True, capture_output=True)
 
 
 def timed(programs, rounds, seconds):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from asked import counted
+from asked import control, counted
 from rows import AIMS, DECISIONS, GROWTH, GROWTH_AIM, ROWS
 from scene import HERE, free_port
 
@@ -50,14 +50,16 @@ def served(scene, name, start, port, count, options=()):
     """The difference of two runs of load, each over as many new connections, in one process that has
     served before."""
     out = scene.work / f"{name}.callgrind"
-    process = start(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
+    # Starting is slow enough without being counted.
+    process = start(["valgrind", "--tool=callgrind", "--instr-atstart=no",
+                     f"--callgrind-out-file={out}"])
+    control(process, "--instr=on")
     totals = []
     for requests in (200, count, 2 * count):
         connections = 4 if "--h2" in options else 16
         scene.load(*scene.mtls(port), "--connections", connections, "--requests", requests, *options)
         time.sleep(0.3)  # the connections have to be closed within the same part
-        subprocess.run(["callgrind_control", "--dump", str(process.pid)], check=True,
-                       capture_output=True)
+        control(process, "--dump")
         part = pathlib.Path(f"{out}.{len(totals) + 1}")
         totals.append(int(re.search(r"^(?:summary|totals): (\d+)", part.read_text(), re.M)[1]))
     if scene.args.keep_profile:
