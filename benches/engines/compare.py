@@ -74,7 +74,7 @@ def heading(scene):
     day = datetime.date.today()
     return (f"{day}, {os.cpu_count()} processors ({kind[1] if kind else 'unknown'}), "
             f"load {load:.1f}, {rounds(scene)} rounds; a cell is the median (range)\n\n"
-            f"{'policies':32}{'engine':36}{'kinstr':>10}{'CPU us':>26}{'times ours':>10}")
+            f"{'policies':32}{'engine':36}{'kinstr':>10}{'CPU us':>26}{'times ours':>12}")
 
 
 def rounds(scene):
@@ -86,7 +86,7 @@ def row(text, engine, kinstr, values, ours):
     cell = f"{figure(middle)} ({figure(min(values))}-{figure(max(values))})"
     ratio = figure(statistics.median(a / b for a, b in zip(values, ours))) if ours else "-"
     count = "-" if kinstr is None else figure(kinstr)
-    return f"{text:32}{engine:36}{count:>10}{cell:>26}{ratio:>10}"
+    return f"{text:32}{engine:36}{count:>10}{cell:>26}{ratio:>12}"
 
 
 def figure(value):
