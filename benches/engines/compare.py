@@ -55,7 +55,8 @@ def compare(scene, save):
         show(decisions(scene, name, text, request, outcome))
     show(requests(scene))
     if save:
-        SAVED.write_text("\n".join(lines) + "\n")
+        head = "# Written by `benches/run --engines --save`."
+        SAVED.write_text("\n".join([head, *lines]) + "\n")
 
 
 def check_versions():
