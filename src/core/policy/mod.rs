@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod item;
 mod manifest;
 mod progress;
 mod ways;
@@ -18,6 +19,7 @@ mod decide;
 mod cedar;
 mod rego;
 pub mod cases;
+pub mod compare;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
@@ -27,5 +29,5 @@ pub use decide::{
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;
-pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};
+pub use rego::{FailedExpression, RegoTestOutcome, RegoTestResult, SeenValue, run_rego_tests};
 pub use ways::{PolicyWay, Way, Ways};

@@ -5,15 +5,16 @@
 //! number of errors are compared exactly; `reason` must be among the policies that decided.
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Response,
-    Schema,
+    AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet,
+    Request, Response, Schema,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::{Bundle, Files};
 use super::json_lines::element_lines;
-use super::{CaseOutcome, CaseResult, MAX_CASES};
+use super::{CaseOutcome, CaseResult, MAX_CASES, Run};
+use crate::masking::{Secrets, error_text_of, masked};
 
 /// One test. Keys that Cedar's runner does not know it ignores, and so does this.
 #[derive(Debug, Deserialize)]
@@ -49,15 +50,21 @@ struct Subject<'a> {
     folder: &'a str,
 }
 
-pub(super) fn run(path: &str, text: &str, files: &Files, bundle: &Bundle) -> Vec<CaseResult> {
+pub(super) fn run(
+    path: &str,
+    text: &str,
+    files: &Files,
+    bundle: &Bundle,
+    run: &Run<'_>,
+) -> Vec<CaseResult> {
     let Some((policies, schema)) = bundle.cedar_policy_set() else {
         return vec![CaseResult::unreadable(path, 0, "the bundle has no Cedar policies")];
     };
     let folder = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or_default();
-    run_file(path, text, &Subject { policies, schema, files, folder })
+    run_file(path, text, &Subject { policies, schema, files, folder }, run)
 }
 
-fn run_file(path: &str, text: &str, subject: &Subject<'_>) -> Vec<CaseResult> {
+fn run_file(path: &str, text: &str, subject: &Subject<'_>, run: &Run<'_>) -> Vec<CaseResult> {
     let tests = match serde_json::from_str::<Vec<Value>>(text) {
         Ok(tests) if tests.is_empty() => {
             return vec![CaseResult::unreadable(path, 0, "the file holds no test")];
@@ -79,10 +86,36 @@ fn run_file(path: &str, text: &str, subject: &Subject<'_>) -> Vec<CaseResult> {
         let line = lines.get(index).copied().unwrap_or(0);
         let name = test.get("name").and_then(Value::as_str).map(str::to_owned);
         let name = name.unwrap_or_else(|| format!("test {}", index.saturating_add(1)));
-        let outcome = run_test(test, subject).unwrap_or_else(CaseOutcome::errored);
-        results.push(CaseResult::new(path, line, name, outcome));
+        if !run.filter.selects(&name) {
+            continue;
+        }
+        let request = masked(test.get("request").unwrap_or(&Value::Null));
+        let mut result = run.timed(|| {
+            let secrets = secrets_of(&test, subject);
+            let errored = |text: String| CaseOutcome::errored(secrets.hide(&text));
+            let outcome = run_test(test, subject).unwrap_or_else(errored);
+            CaseResult::new(path, line, name, outcome)
+        });
+        result.evidence.request = (!request.is_null()).then_some(request);
+        results.push(result);
     }
     results
+}
+
+/// What the request and the entities of its headers and its query hold.
+fn secrets_of(test: &Value, subject: &Subject<'_>) -> Secrets {
+    let mut secrets = Secrets::default();
+    secrets.add_document(test.get("request").unwrap_or(&Value::Null));
+    let entities = test.get("entities").unwrap_or(&Value::Null);
+    let file = entities.as_str().and_then(|name| entities_file(name, subject).ok());
+    for entity in file.as_ref().unwrap_or(entities).as_array().into_iter().flatten() {
+        let kind = entity.pointer("/uid/type").and_then(Value::as_str).unwrap_or_default();
+        // The schema's entities with the headers and the query as tags.
+        let key = kind.rsplit("::").next().unwrap_or_default().to_lowercase();
+        let tags = entity.get("tags").cloned().unwrap_or_default();
+        secrets.add_document(&Value::Object(Map::from_iter([(key, tags)])));
+    }
+    secrets
 }
 
 /// Runs one test; `Err` says why it could not run.
@@ -132,7 +165,7 @@ fn judge(
         Decision::Deny => Expected::Deny,
     };
     let decided: Vec<&PolicyId> = response.diagnostics().reason().collect();
-    let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+    let errors: Vec<String> = response.diagnostics().errors().map(error_text).collect();
     let is_reason = |id: &String| decided.iter().any(|seen| seen.to_string() == *id);
     if seen == wanted && errors.len() == num_errors && reasons.iter().all(is_reason) {
         return CaseOutcome::Passed;
@@ -143,6 +176,12 @@ fn judge(
         actual: text(seen, &decided, errors.len()),
         detail: (!errors.is_empty()).then(|| errors.join("; ")),
     }
+}
+
+/// `blocked: what went wrong`, without the values that it quotes.
+fn error_text(error: &AuthorizationError) -> String {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    format!("{}: {}", error.policy_id(), error_text_of(&error.inner().to_string(), |_| false))
 }
 
 fn text(decision: Expected, reasons: &[String], num_errors: usize) -> String {
