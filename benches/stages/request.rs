@@ -1,5 +1,6 @@
 //! The request that every stage is shown, and the connection that it came on.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,13 @@ pub(crate) fn page() -> anyhow::Result<Parts> {
         request = request.header(name, value);
     }
     Ok(request.body(())?.into_parts().0)
+}
+
+/// The request of an input document, or that of the scene.
+pub(crate) fn read(document: Option<&Path>) -> anyhow::Result<AccessRequest> {
+    let Some(path) = document else { return Scene::new(false)?.access() };
+    let document = serde_json::from_slice(&std::fs::read(path)?)?;
+    Ok(AccessRequest::from_document(&document)?)
 }
 
 pub(crate) struct Scene {
