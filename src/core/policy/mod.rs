@@ -16,6 +16,7 @@ mod bundle;
 mod decide;
 mod cedar;
 mod rego;
+pub mod differential;
 pub mod cases;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};

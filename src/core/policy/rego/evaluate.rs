@@ -30,7 +30,6 @@ impl Policies {
 
     /// Decides on an input document of any shape, as [`evaluate`](Self::evaluate) decides on a
     /// request.
-    #[expect(dead_code, reason = "the evidence that all ways agree is built beside this")]
     pub(in crate::policy) fn evaluate_document(&self, document: Value, now: Timestamp) -> Verdict {
         self.evaluate_whole(document, now)
     }

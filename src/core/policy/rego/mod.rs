@@ -22,6 +22,7 @@ mod input;
 mod result;
 mod engines;
 mod evaluate;
+mod mentions;
 mod tests_runner;
 mod compliance;
 #[cfg(test)]

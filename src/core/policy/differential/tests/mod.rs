@@ -1,0 +1,6 @@
+//! The ways against the meaning, and wrong ways against the comparison.
+
+mod bundles;
+mod evidence;
+
+use super::*;

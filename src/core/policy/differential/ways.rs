@@ -1,0 +1,51 @@
+//! Every input by the meaning and by each way.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::super::decide::Verdict;
+use super::super::{Outcome, Reason};
+use super::evidence::{Difference, Evidence};
+use super::inputs::{Generator, Input};
+
+/// A way of deciding; `None` where an input is not its kind.
+pub(super) struct Way<'a> {
+    pub(super) name: &'static str,
+    pub(super) decide: &'a dyn Fn(&Input) -> Option<Verdict>,
+}
+
+/// Decides the inputs below a number; the meaning decides all of them.
+pub(super) fn run(
+    generator: &Generator<'_>,
+    meaning: &dyn Fn(&Input) -> Option<Verdict>,
+    ways: &[Way<'_>],
+    seed: u64,
+    inputs: usize,
+) -> Evidence {
+    let mut evidence = Evidence::new(seed);
+    for number in 0..inputs {
+        let Some(input) = generator.input(number) else { continue };
+        let Some(expected) = caught(meaning, &input) else { continue };
+        evidence.count(&input, expected.outcome);
+        for way in ways {
+            let Some(seen) = caught(way.decide, &input) else { continue };
+            evidence.compared += 1;
+            if seen != expected {
+                evidence.add(|| Difference::new(number, way.name, &input, &expected, &seen));
+            }
+        }
+    }
+    evidence
+}
+
+/// What has a verdict on every input.
+pub(super) fn verdict_of(
+    meaning: &dyn Fn(&Input) -> Verdict,
+) -> impl Fn(&Input) -> Option<Verdict> {
+    move |input| Some(meaning(input))
+}
+
+/// A panic is a verdict, as it is in `decide`.
+fn caught(decide: &dyn Fn(&Input) -> Option<Verdict>, input: &Input) -> Option<Verdict> {
+    catch_unwind(AssertUnwindSafe(|| decide(input)))
+        .unwrap_or_else(|_| Some(Verdict::of(Outcome::Error, Reason::EnginePanic)))
+}
