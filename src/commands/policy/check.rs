@@ -111,7 +111,7 @@ fn report_of(
         let (digest, counts, findings) = match check(&files) {
             Ok(Answer::Loads { digest, counts, findings }) => (digest, Some(counts), findings),
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
-            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
+            Ok(Answer::Tested(_) | Answer::Decided { .. } | Answer::Compared(_)) => {
                 bail!("the answer is to another task")
             }
             Err(failure) if failure.is_by_policy() => {

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::differential::{self, Evidence};
 use portreeve_core::policy::{
     Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
 };
@@ -24,6 +25,8 @@ pub(in crate::commands) enum Task {
     Check,
     Test { pattern: Option<String> },
     Eval { root: PathBuf, asked: Asked, format: Format },
+    /// Decide generated inputs in every way and compare.
+    Compare { seed: u64, inputs: usize },
 }
 
 /// A request, in either of its forms.
@@ -40,18 +43,19 @@ pub(in crate::commands) enum Answer {
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
     Decided { is_allowed: bool, text: String },
+    Compared(Box<Evidence>),
 }
 
 /// One bundle of a folder and what stands before its paths: the folder as it was named, and the
 /// bundle's place in it.
 #[derive(Debug)]
-pub(super) struct Rooted {
-    pub(super) root: PathBuf,
-    pub(super) files: Files,
+pub(in crate::commands) struct Rooted {
+    pub(in crate::commands) root: PathBuf,
+    pub(in crate::commands) files: Files,
 }
 
 /// Splits a folder into its bundles.
-pub(super) fn rooted(files: &Files, folder: &Path) -> Result<Vec<Rooted>, Findings> {
+pub(in crate::commands) fn rooted(files: &Files, folder: &Path) -> Result<Vec<Rooted>, Findings> {
     let root = |prefix: &str| match prefix.trim_end_matches('/') {
         "" => folder.to_owned(),
         place => folder.join(place),
@@ -103,6 +107,9 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     match task {
         Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
         Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
+        Task::Compare { seed, inputs } => {
+            Answer::Compared(Box::new(differential::compare(&bundle, seed, inputs)))
+        }
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)

@@ -96,6 +96,14 @@ impl fmt::Display for Evidence {
     }
 }
 
+/// What to do with it: the number, both verdicts and the input.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, way, input, meaning, seen } = self;
+        write!(f, "input {number} by {way}\n  means {meaning}\n  seen  {seen}\n  input {input}")
+    }
+}
+
 impl Difference {
     pub(super) fn new(
         number: usize,

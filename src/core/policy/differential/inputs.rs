@@ -10,7 +10,7 @@ use crate::request::AccessRequest;
 
 /// How deep the rules that a rule uses are followed.
 const MAX_DEPTH: usize = 4;
-/// At the place of a flip that its turn does not name.
+/// Beside the one whose turn it is.
 const MAX_MORE_FLIPS: usize = 3;
 
 /// One input. With a document it is that, of any shape; without one it is the request.
@@ -59,7 +59,7 @@ impl<'a> Generator<'a> {
     pub(super) fn input(&self, number: usize) -> Option<Input> {
         let mut random = Random::of(self.seed, number);
         let random = &mut random;
-        let mentions = self.mentions(random);
+        let Filled { mentions, places: filled } = self.filled(random);
         let request = request(&mentions, random)?;
         let mut flips = Vec::new();
         let document = if number % 4 == 3 { None } else { (self.document)(&request) };
@@ -80,10 +80,14 @@ impl<'a> Generator<'a> {
                 self.flip(&mut document, target, kind, random, &mut flips);
             }
         }
-        if random.once_in(3) {
+        if random.once_in(2) {
             for _ in 0..=random.below(MAX_MORE_FLIPS) {
                 let any = places::all(&document);
-                let of = if random.once_in(2) { &self.targets } else { &any };
+                let of = match random.below(4) {
+                    0 => &self.targets,
+                    1 => &any,
+                    _ => &filled,
+                };
                 let Some(target) = random.one(of).cloned() else { continue };
                 let kind = random.one(&Kind::ALL).copied().unwrap_or(Kind::Null);
                 self.flip(&mut document, &target, kind, random, &mut flips);
@@ -126,51 +130,69 @@ impl<'a> Generator<'a> {
     }
 
     /// Places and values that make a rule match, or nearly.
-    fn mentions(&self, random: &mut Random) -> Vec<(Vec<Step>, Value)> {
+    fn filled(&self, random: &mut Random) -> Filled {
         let every: Vec<usize> = (0..self.recipes.groups.len()).collect();
         let is_entry = !random.once_in(6) && !self.recipes.entry.is_empty();
         let from = if is_entry { &self.recipes.entry } else { &every };
-        let mut found = Vec::new();
-        let how_near = random.below(8);
-        if how_near < 7
-            && let Some(group) = random.one(from)
-        {
-            let near_misses = if how_near == 6 { 3 } else { 0 };
-            self.fill(*group, &[], MAX_DEPTH, near_misses, random, &mut found);
+        let mut filled = Filled::default();
+        // Of several rules the last has the last word, and two may still hold at once.
+        let rules = match random.below(12) {
+            0 => 0,
+            1..8 => 1,
+            8..11 => 2,
+            _ => 3,
+        };
+        for _ in 0..rules {
+            if let Some(group) = random.one(from) {
+                self.fill(*group, &[], MAX_DEPTH, true, random, &mut filled);
+            }
         }
-        found
+        if random.once_in(4) {
+            let index = random.below(filled.mentions.len());
+            if let Some((_, Value::String(text))) = filled.mentions.get_mut(index) {
+                *text = flip::near(text, random);
+            }
+        }
+        filled
     }
 
-    /// Takes one definition of a rule: first what it uses, then its own mentions, which win.
+    /// Takes one definition of a rule: first what it uses, then its own mentions, which win. What it
+    /// uses and is not to hold is only told by its places.
     fn fill(
         &self,
         group: usize,
         arguments: &[Option<Vec<Step>>],
         depth: usize,
-        near_misses: usize,
+        is_to_hold: bool,
         random: &mut Random,
-        found: &mut Vec<(Vec<Step>, Value)>,
+        filled: &mut Filled,
     ) {
         let Some(Recipe { mentions, uses }) =
             self.recipes.groups.get(group).and_then(|group| random.one(group))
         else {
             return;
         };
-        for used in uses {
-            let is_taken = if used.is_negated { random.once_in(8) } else { !random.once_in(8) };
-            if depth > 0 && is_taken {
-                let place = |place: &Option<Place>| resolve(place.as_ref()?, arguments);
-                let inner: Vec<_> = used.arguments.iter().map(place).collect();
-                self.fill(used.group, &inner, depth - 1, near_misses, random, found);
-            }
+        for used in uses.iter().filter(|_| depth > 0) {
+            let holds = if used.is_negated { random.once_in(8) } else { !random.once_in(8) };
+            let place = |place: &Option<Place>| resolve(place.as_ref()?, arguments);
+            let inner: Vec<_> = used.arguments.iter().map(place).collect();
+            self.fill(used.group, &inner, depth - 1, is_to_hold && holds, random, filled);
         }
         for (place, tests) in mentions {
             let Some(steps) = resolve(place, arguments) else { continue };
-            let Some(test) = random.one(tests) else { continue };
-            let is_near_miss = near_misses > 0 && random.once_in(near_misses);
-            found.push((steps, value(test, is_near_miss, random)));
+            filled.places.push(steps.clone());
+            if let Some(test) = random.one(tests).filter(|_| is_to_hold) {
+                filled.mentions.push((steps, value(test, random)));
+            }
         }
     }
+}
+
+/// What some rules mention, and with which values they hold.
+#[derive(Default)]
+struct Filled {
+    mentions: Vec<(Vec<Step>, Value)>,
+    places: Vec<Vec<Step>>,
 }
 
 /// The place in the input of one that may be in an argument.
@@ -184,16 +206,22 @@ fn resolve(place: &Place, arguments: &[Option<Vec<Step>>]) -> Option<Vec<Step>> 
     }
 }
 
-/// A value for which the test holds, or nearly.
-fn value(test: &Test, is_near_miss: bool, random: &mut Random) -> Value {
+/// A value for which the test holds; of a prefix and a suffix, now and then, one short of it.
+fn value(test: &Test, random: &mut Random) -> Value {
     let text = match test {
         Test::Is(Value::String(text)) => text.clone(),
         Test::Is(value) => return value.clone(),
-        Test::Starts(text) => format!("{text}{}", random.word(&["", "", "x", "/", "orders", "1/a"])),
+        Test::Starts(text) if random.once_in(8) => {
+            text.chars().take(text.chars().count().saturating_sub(1)).collect()
+        }
+        Test::Ends(text) if random.once_in(8) => text.chars().skip(1).collect(),
+        Test::Starts(text) => {
+            format!("{text}{}", random.word(&["", "", "x", "/", "orders", "1/a"]))
+        }
         Test::Ends(text) => format!("{}{text}", random.word(&["", "", "/x", "x"])),
         Test::Like(text) => plain(text),
     };
-    Value::from(if is_near_miss { flip::near(&text, random) } else { text })
+    Value::from(text)
 }
 
 /// A text that a simple pattern matches: wildcards and classes become a letter.

@@ -26,8 +26,8 @@ pub(super) use recipe::{Place, Recipe, Recipes, Step, Test, Use};
 
 use super::Bundle;
 use crate::request::AccessRequest;
-use inputs::Generator;
-use ways::{Way, run, verdict_of};
+use inputs::{Generator, Input};
+use ways::{Way, run};
 
 /// Decides this many inputs in every way and by the meaning. Equal seeds give equal inputs.
 #[must_use]
@@ -41,27 +41,28 @@ pub fn compare(bundle: &Bundle, seed: u64, inputs: usize) -> Evidence {
         recipes.join(cedar::recipes(set));
     }
     let generator = Generator::new(recipes, &document, seed);
-    let meaning = |input: &inputs::Input| match (&input.document, rego) {
-        (Some(document), Some(rego)) => {
-            rego.evaluate_whole(document.clone().into(), input.request.time)
+    let meaning = |input: &Input| match &input.document {
+        Some(document) => {
+            Some(rego?.evaluate_whole(document.clone().into(), input.request.time))
         }
-        (Some(_), None) | (None, _) => bundle.evaluate_whole(&input.request),
+        None => Some(bundle.evaluate_whole(&input.request)),
     };
-    let by_document = |input: &inputs::Input| {
-        let document = match &input.document {
-            Some(document) => document.clone().into(),
-            None => rego?.document(&input.request),
-        };
+    let by_document = |input: &Input| match &input.document {
+        Some(document) => {
+            Some(rego?.evaluate_document(document.clone().into(), input.request.time))
+        }
         // The document of a request says nothing of what another language decides on it.
-        let is_whole = input.document.is_some() || bundle.cedar_policy_set().is_none();
-        is_whole.then(|| Some(rego?.evaluate_document(document, input.request.time)))?
+        None if bundle.cedar_policy_set().is_some() => None,
+        None => {
+            let rego = rego?;
+            Some(rego.evaluate_document(rego.document(&input.request), input.request.time))
+        }
     };
-    let by_request = |input: &inputs::Input| {
-        input.document.is_none().then(|| bundle.evaluate(&input.request))
-    };
+    let by_request =
+        |input: &Input| input.document.is_none().then(|| bundle.evaluate(&input.request));
     let ways = [
         Way { name: "document", decide: &by_document },
         Way { name: "request", decide: &by_request },
     ];
-    run(&generator, &verdict_of(&meaning), &ways, seed, inputs)
+    run(&generator, &meaning, &ways, seed, 0..inputs)
 }

@@ -1,5 +1,6 @@
 //! Every input by the meaning and by each way.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::decide::Verdict;
@@ -13,16 +14,16 @@ pub(super) struct Way<'a> {
     pub(super) decide: &'a dyn Fn(&Input) -> Option<Verdict>,
 }
 
-/// Decides the inputs below a number; the meaning decides all of them.
+/// Decides the inputs of these numbers; the meaning decides all of them.
 pub(super) fn run(
     generator: &Generator<'_>,
     meaning: &dyn Fn(&Input) -> Option<Verdict>,
     ways: &[Way<'_>],
     seed: u64,
-    inputs: usize,
+    inputs: Range<usize>,
 ) -> Evidence {
     let mut evidence = Evidence::new(seed);
-    for number in 0..inputs {
+    for number in inputs {
         let Some(input) = generator.input(number) else { continue };
         let Some(expected) = caught(meaning, &input) else { continue };
         evidence.count(&input, expected.outcome);
@@ -35,13 +36,6 @@ pub(super) fn run(
         }
     }
     evidence
-}
-
-/// What has a verdict on every input.
-pub(super) fn verdict_of(
-    meaning: &dyn Fn(&Input) -> Verdict,
-) -> impl Fn(&Input) -> Option<Verdict> {
-    move |input| Some(meaning(input))
 }
 
 /// A panic is a verdict, as it is in `decide`.

@@ -37,7 +37,6 @@ impl Policies {
 
     /// The meaning of the policy, which every other way of evaluating it must equal: all definitions
     /// of the entry rules, by the interpreter.
-    #[expect(dead_code, reason = "the evidence that all ways agree is built beside this")]
     pub(in crate::policy) fn evaluate_whole(&self, document: Value, now: Timestamp) -> Verdict {
         self.verdict(&Subject::of_document(document, now), true)
     }
