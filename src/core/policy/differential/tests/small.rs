@@ -3,6 +3,9 @@ use super::*;
 /// Of each small policy; the conformance suite tries more.
 const INPUTS: usize = 12;
 
+const EXPECTED_FAILURES: &str =
+    include_str!("../../../../../conformance/evaluation/expected_failures.toml");
+
 macro_rules! texts {
     ($($name:literal),+ $(,)?) => {
         [$(($name, include_str!(concat!(
@@ -21,7 +24,12 @@ fn policies_that_are_hard_on_an_index_mean_the_same_in_every_way() {
             let bundle = Bundle::load(&case.files, Revision::default());
             let (bundle, _) = bundle.unwrap_or_else(|findings| panic!("{place}\n{findings}"));
             let evidence = compare(&bundle, u64::from(case.line), INPUTS);
-            wrong.extend(evidence.differences.first().map(|first| format!("{place}: {first}")));
+            let is_listed = EXPECTED_FAILURES.contains(&format!("\"{file}/{}\" = ", case.name));
+            match evidence.differences.first() {
+                Some(first) if !is_listed => wrong.push(format!("{place}: {first}")),
+                None if is_listed => wrong.push(format!("{place}: nothing differs: unlist it")),
+                Some(_) | None => {}
+            }
             all.join(evidence);
         }
     }
