@@ -11,9 +11,9 @@ use portreeve_core::policy::differential::{Difference, Evidence, cases, referenc
 use portreeve_core::policy::{Files, FilesError};
 
 use super::embedded;
+use crate::commands::policy::read;
 use crate::commands::policy::report::printable;
 use crate::commands::policy::work::{self, Answer, Rooted, Task};
-use crate::commands::policy::read;
 use crate::commands::shipped;
 use crate::loader::{Guard, SERVING_STACK_BYTES};
 

@@ -23,10 +23,19 @@ use crate::loader::{Counts, Failure, Guard, guarded, load_and_try, serve_guarded
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Task {
     Check,
-    Test { pattern: Option<String> },
-    Eval { root: PathBuf, asked: Asked, format: Format },
+    Test {
+        pattern: Option<String>,
+    },
+    Eval {
+        root: PathBuf,
+        asked: Asked,
+        format: Format,
+    },
     /// Decide generated inputs in every way and compare.
-    Compare { seed: u64, inputs: usize },
+    Compare {
+        seed: u64,
+        inputs: usize,
+    },
 }
 
 /// A request, in either of its forms.

@@ -144,9 +144,10 @@ impl Bundle {
     /// without an index.
     pub(super) fn evaluate_whole(&self, request: &AccessRequest) -> Verdict {
         let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));
-        let rego = self.rego.as_ref().map(|policies| {
-            policies.evaluate_whole(policies.document(request), request.time)
-        });
+        let rego = self
+            .rego
+            .as_ref()
+            .map(|policies| policies.evaluate_whole(policies.document(request), request.time));
         joined(cedar, rego)
     }
 

@@ -60,8 +60,7 @@ mod tests {
             .iter()
             .flat_map(|case| case.files.iter().map(|(name, _)| (&*case.name, case.line, name)))
             .collect();
-        let expected =
-            [("one", 2, "policy.rego"), ("two", 5, "a.rego"), ("two", 5, "d/data.json")];
+        let expected = [("one", 2, "policy.rego"), ("two", 5, "a.rego"), ("two", 5, "d/data.json")];
         assert_eq!(shown, expected);
         assert_eq!(cases[0].files.get("policy.rego"), Some(&b"package a\n\n"[..]));
     }

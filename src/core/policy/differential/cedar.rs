@@ -36,7 +36,11 @@ fn collect(json: &Value, recipe: &mut Recipe) {
             if let Some(Value::Object(tag)) = fields.get("hasTag")
                 && let Some(name) = tag.get("right").and_then(|right| right.get("Value")?.as_str())
             {
-                mention(&["request", "headers", name], Test::Is(serde_json::json!(["acme"])), recipe);
+                mention(
+                    &["request", "headers", name],
+                    Test::Is(serde_json::json!(["acme"])),
+                    recipe,
+                );
             }
             fields.values().for_each(|value| collect(value, recipe));
         }

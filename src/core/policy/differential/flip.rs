@@ -8,9 +8,7 @@ use super::random::Random;
 use super::recipe::Step;
 
 /// What a value becomes.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Number,
@@ -65,9 +63,18 @@ pub(super) fn flip(
 }
 
 fn number(random: &mut Random) -> Value {
-    let numbers =
-        [json!(0), json!(1), json!(-1), json!(9), json!(47), json!(443), json!(1.5), json!(1e300),
-         json!(u64::MAX), json!(-0.0)];
+    let numbers = [
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(9),
+        json!(47),
+        json!(443),
+        json!(1.5),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(-0.0),
+    ];
     random.one(&numbers).cloned().unwrap_or_default()
 }
 

@@ -10,6 +10,8 @@ mod recipe;
 mod places;
 mod flip;
 mod words;
+mod native;
+mod fill;
 mod inputs;
 mod cedar;
 mod ways;
@@ -42,9 +44,7 @@ pub fn compare(bundle: &Bundle, seed: u64, inputs: usize) -> Evidence {
     }
     let generator = Generator::new(recipes, &document, seed);
     let meaning = |input: &Input| match &input.document {
-        Some(document) => {
-            Some(rego?.evaluate_whole(document.clone().into(), input.request.time))
-        }
+        Some(document) => Some(rego?.evaluate_whole(document.clone().into(), input.request.time)),
         None => Some(bundle.evaluate_whole(&input.request)),
     };
     let by_document = |input: &Input| match &input.document {

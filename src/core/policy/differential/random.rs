@@ -9,7 +9,8 @@ impl Random {
     pub(super) fn of(seed: u64, number: usize) -> Self {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         // The steps of SplitMix64 spread neighbouring seeds and numbers over all bits.
-        let mut mixed = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut mixed =
+            seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Self((mixed ^ (mixed >> 31)).max(1))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::places;
 use super::random::Random;
 use super::recipe::Step;
 
@@ -19,16 +20,24 @@ pub(super) fn request(random: &mut Random) -> Value {
         "time": random.word(&["2026-11-21T10:00:00.000000Z", "1970-01-01T00:00:00.000000Z"]),
     });
     if is_plaintext {
-        document["tls"] = Value::Null;
+        set(&mut document, "tls", Value::Null);
     } else if random.once_in(2) {
-        document["tls"] = json!({
-            "version": random.word(&["TLSv1.3", "TLSv1.2"]),
-            "cipher_suite": "TLS13_AES_256_GCM_SHA384",
-            "alpn": random.one(&[json!("h2"), json!("http/1.1"), json!(null)]),
-            "sni": random.one(&[json!("orders.test"), json!(null)]),
-        });
+        set(
+            &mut document,
+            "tls",
+            json!({
+                "version": random.word(&["TLSv1.3", "TLSv1.2"]),
+                "cipher_suite": "TLS13_AES_256_GCM_SHA384",
+                "alpn": random.one(&[json!("h2"), json!("http/1.1"), json!(null)]),
+                "sni": random.one(&[json!("orders.test"), json!(null)]),
+            }),
+        );
     }
     document
+}
+
+fn set(object: &mut Value, key: &str, value: Value) {
+    places::put(object, &[Step::Key(key.to_owned())], value);
 }
 
 /// Often one of the first few, which small policies are about.
@@ -49,21 +58,31 @@ fn source(is_plaintext: bool, random: &mut Random) -> Value {
         _ => json!(format!("spiffe://prod.example.org/ns/ns{}/sa/svc{n}", n % 17)),
     };
     let ip = random.word(&[
-        "10.1.2.3", "10.6.6.6", "192.168.1.1", "::ffff:10.1.2.3", "2001:db8::7", "::1",
-        "fe80::1", "255.255.255.255",
+        "10.1.2.3",
+        "10.6.6.6",
+        "192.168.1.1",
+        "::ffff:10.1.2.3",
+        "2001:db8::7",
+        "::1",
+        "fe80::1",
+        "255.255.255.255",
     ]);
     let mut source = json!({
         "spiffe_id": if is_plaintext { Value::Null } else { id },
         "address": { "ip": ip, "port": random.one(&[0, 22, 443, 45678, 65535]) },
     });
     if !is_plaintext && random.once_in(2) {
-        source["certificate"] = json!({
-            "serial": "0a1b", "sha256": "00".repeat(32), "issuer": "O=Demo",
-            "not_before": "2026-11-21T00:00:00.000000Z", "not_after": "2026-11-22T00:00:00.000000Z",
-        });
+        set(
+            &mut source,
+            "certificate",
+            json!({
+                "serial": "0a1b", "sha256": "00".repeat(32), "issuer": "O=Demo",
+                "not_before": "2026-11-21T00:00:00.000000Z", "not_after": "2026-11-22T00:00:00.000000Z",
+            }),
+        );
     }
     if !random.once_in(4) {
-        source["jwt"] = json!({ "claims": claims(random) });
+        set(&mut source, "jwt", json!({ "claims": claims(random) }));
     }
     source
 }
@@ -91,7 +110,9 @@ fn head(random: &mut Random) -> Value {
         0 => format!("/api/v{n}/status"),
         1 => format!("/x/public{n}"),
         2 => format!("/api/v{n}/a/items"),
-        3 => random.word(&["/", "/orders/17", "/orders", "/healthz", "/public/a", "/%2B/a"]).to_owned(),
+        3 => random
+            .word(&["/", "/orders/17", "/orders", "/healthz", "/public/a", "/%2B/a"])
+            .to_owned(),
         _ => format!("/api/v{n}/orders"),
     };
     let mut request = json!({
@@ -109,12 +130,16 @@ fn head(random: &mut Random) -> Value {
     });
     match random.below(4) {
         0 => {}
-        1 => request["body_truncated"] = json!(true),
+        1 => set(&mut request, "body_truncated", json!(true)),
         _ => {
             let risk = random.below(100);
             let bodies = [json!({ "risk": risk }), json!([risk]), json!("risk"), json!({})];
             let is_usual = !random.once_in(4);
-            request["body"] = random.one(if is_usual { &bodies[..1] } else { &bodies }).cloned().into();
+            set(
+                &mut request,
+                "body",
+                random.one(if is_usual { &bodies[..1] } else { &bodies }).cloned().into(),
+            );
         }
     }
     request
@@ -124,74 +149,22 @@ fn headers(random: &mut Random) -> Value {
     let mut headers = json!({});
     if !random.once_in(4) {
         let tenants = [
-            json!(["acme"]), json!(["acme"]), json!(["evil1"]), json!([""]), json!(["acme", "evil"]),
+            json!(["acme"]),
+            json!(["acme"]),
+            json!(["evil1"]),
+            json!([""]),
+            json!(["acme", "evil"]),
             json!(["a\tb"]),
         ];
-        headers["x-tenant"] = random.one(&tenants).cloned().into();
+        set(&mut headers, "x-tenant", random.one(&tenants).cloned().into());
     }
     if random.once_in(3) {
-        headers["accept"] = json!(["text/html", "*/*"]);
+        set(&mut headers, "accept", json!(["text/html", "*/*"]));
     }
     if random.once_in(3) {
-        headers["cookie"] = json!(["a=1; b=2"]);
+        set(&mut headers, "cookie", json!(["a=1; b=2"]));
     }
     headers
-}
-
-/// Where a request holds what Envoy's plugin shows at a place; a native place is itself.
-pub(super) fn native(steps: &[Step]) -> Vec<Step> {
-    const NAMES: [(&[&str], &[&str]); 10] = [
-        (&["attributes", "request", "http", "headers"], &["request", "headers"]),
-        (&["attributes", "request", "http"], &["request"]),
-        (&["attributes", "source", "principal"], &["source", "spiffe_id"]),
-        (&["attributes", "source", "address", "socketAddress", "address"], &["source", "address", "ip"]),
-        (&["attributes", "source", "address", "socketAddress", "portValue"], &["source", "address", "port"]),
-        (&["attributes", "tlsSession"], &["tls"]),
-        (&["source_principal"], &["source", "spiffe_id"]),
-        (&["parsed_path"], &["request", "segments"]),
-        (&["parsed_query"], &["request", "query"]),
-        (&["parsed_body"], &["request", "body"]),
-    ];
-    let is_key = |step: &Step, name: &str| matches!(step, Step::Key(key) if key == name);
-    for (theirs, ours) in NAMES {
-        let is_there = steps.len() >= theirs.len()
-            && steps.iter().zip(theirs).all(|(step, name)| is_key(step, name));
-        if is_there {
-            let ours = ours.iter().map(|name| Step::Key((*name).to_owned()));
-            let mut native: Vec<Step> = ours.chain(steps.iter().skip(theirs.len()).cloned()).collect();
-            // Headers are lists here and texts there.
-            if theirs.last() == Some(&"headers") && native.len() == 3 {
-                native.push(Step::Index(0));
-            }
-            return native;
-        }
-    }
-    steps.to_vec()
-}
-
-/// Writes what follows from other words into those: a path out of its segments, an ID out of its
-/// parts.
-pub(super) fn settle(document: &mut Value) {
-    if let Some(request) = document.get_mut("request").and_then(Value::as_object_mut)
-        && let Some(segments) = request.shift_remove("segments")
-    {
-        request.insert("path".to_owned(), json!(path_of(&segments)));
-    }
-    let Some(source) = document.get_mut("source").and_then(Value::as_object_mut) else { return };
-    let [domain, path, segments] =
-        ["trust_domain", "path", "segments"].map(|key| source.shift_remove(key));
-    let path = segments.map(|segments| path_of(&segments)).or_else(|| Some(path?.as_str()?.to_owned()));
-    if domain.is_some() || path.is_some() {
-        let domain = domain.as_ref().and_then(Value::as_str).unwrap_or("demo.test");
-        let path = path.unwrap_or_else(|| "/ns/shop/sa/web".to_owned());
-        source.insert("spiffe_id".to_owned(), json!(format!("spiffe://{domain}{path}")));
-    }
-}
-
-fn path_of(segments: &Value) -> String {
-    let segments = segments.as_array().map(Vec::as_slice).unwrap_or_default();
-    let texts: Vec<_> = segments.iter().map(|segment| segment.as_str().unwrap_or("a")).collect();
-    format!("/{}", texts.join("/"))
 }
 
 #[cfg(test)]
@@ -205,24 +178,5 @@ mod tests {
             let document = request(&mut Random::of(3, number));
             AccessRequest::from_document(&document).unwrap_or_else(|e| panic!("{e}: {document}"));
         }
-    }
-
-    #[track_caller]
-    fn check(theirs: &[&str], expected: &str) {
-        let steps: Vec<_> = theirs.iter().map(|key| Step::Key((*key).to_owned())).collect();
-        assert_eq!(super::super::places::shown(&native(&steps)), expected);
-    }
-
-    #[test]
-    fn the_words_of_envoys_plugin_are_led_back() {
-        check(&["attributes", "request", "http", "method"], "request.method");
-        check(&["attributes", "request", "http", "headers", "a"], "request.headers.a[0]");
-        check(&["attributes", "source", "principal"], "source.spiffe_id");
-        check(&["parsed_body", "risk"], "request.body.risk");
-        check(&["request", "path"], "request.path");
-        let mut document = json!({"request": {"segments": ["a", "b"]}, "source": {"path": "/c"}});
-        settle(&mut document);
-        assert_eq!(document["request"], json!({"path": "/a/b"}));
-        assert_eq!(document["source"], json!({"spiffe_id": "spiffe://demo.test/c"}));
     }
 }

@@ -21,8 +21,7 @@ fn mixed(text: &str) -> Bundle {
 fn found(way: &dyn Fn(&rego::Policies, &Value, &Input) -> Verdict) -> Option<Difference> {
     let bundle = mixed(&reference::mixed(RULES));
     let rego = bundle.rego().unwrap();
-    let document =
-        |request: &AccessRequest| serde_json::to_value(rego.document(request)).ok();
+    let document = |request: &AccessRequest| serde_json::to_value(rego.document(request)).ok();
     let generator = Generator::new(rego.recipes(), &document, SEED);
     let shown = |input: &Input| match &input.document {
         Some(document) => document.clone(),
@@ -80,8 +79,9 @@ fn a_way_that_tells_no_reason_or_another_policy_is_found() {
     let meaning = |rego: &rego::Policies, document: &Value, input: &Input| {
         rego.evaluate_whole(document.clone().into(), input.request.time)
     };
-    let nameless = |rego: &rego::Policies, document: &Value, input: &Input| {
-        Verdict { policies: Vec::new(), ..meaning(rego, document, input) }
+    let nameless = |rego: &rego::Policies, document: &Value, input: &Input| Verdict {
+        policies: Vec::new(),
+        ..meaning(rego, document, input)
     };
     assert!(found(&nameless).is_some());
     let wordless = |rego: &rego::Policies, document: &Value, input: &Input| {

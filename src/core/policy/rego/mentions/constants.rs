@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::super::names::{Names, dotted};
 use super::super::paths::static_part;
 use super::super::rules::Rules;
-use super::statements::children;
+use super::references::children;
 
 /// Of data; the first will do.
 const MAX_OF_DATA: usize = 32;

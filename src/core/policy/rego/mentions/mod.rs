@@ -4,6 +4,7 @@
 //! Nothing is decided here, and what is not understood is left out.
 
 mod constants;
+mod references;
 mod statements;
 
 use std::collections::BTreeMap;

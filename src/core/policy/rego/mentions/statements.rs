@@ -10,14 +10,15 @@ use super::super::names::{Names, dotted};
 use super::super::paths::{RulePath, static_part};
 use super::super::rules::Rules;
 use super::constants::{Constants, literal, sized};
+use super::references::children;
 
 pub(super) struct Reader<'a> {
-    names: &'a Names<'a>,
-    groups: &'a BTreeMap<&'a RulePath, usize>,
-    constants: Constants<'a>,
+    pub(super) names: &'a Names<'a>,
+    pub(super) groups: &'a BTreeMap<&'a RulePath, usize>,
+    pub(super) constants: Constants<'a>,
     /// What local names stand for; `None` is a value that is no part of the input.
-    locals: BTreeMap<String, Option<Place>>,
-    is_negated: bool,
+    pub(super) locals: BTreeMap<String, Option<Place>>,
+    pub(super) is_negated: bool,
     pub(super) recipe: Recipe,
     pub(super) places: BTreeSet<Vec<Step>>,
 }
@@ -105,7 +106,7 @@ impl<'a> Reader<'a> {
         statement.with_mods.iter().for_each(|modifier| self.expr(&modifier.r#as));
     }
 
-    fn expr(&mut self, expr: &Expr) {
+    pub(super) fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::BoolExpr { lhs, rhs, .. } => self.pair(lhs, rhs),
             Expr::AssignExpr { op, lhs, rhs, .. } => {
@@ -136,7 +137,19 @@ impl<'a> Reader<'a> {
                 self.expr(key);
                 self.expr(value);
             }
-            other => children(other).into_iter().for_each(|child| self.expr(child)),
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. }
+            | Expr::Array { .. }
+            | Expr::Set { .. }
+            | Expr::Object { .. }
+            | Expr::UnaryExpr { .. }
+            | Expr::BinExpr { .. }
+            | Expr::ArithExpr { .. } => {
+                children(expr).into_iter().for_each(|child| self.expr(child));
+            }
         }
     }
 
@@ -156,7 +169,8 @@ impl<'a> Reader<'a> {
 
     fn call(&mut self, callee: &Expr, arguments: &[Ref<Expr>]) {
         let Some(name) = static_part(callee) else { return };
-        let texts = arguments.iter().filter_map(|argument| literal(argument)?.as_str().map(str::to_owned));
+        let texts =
+            arguments.iter().filter_map(|argument| literal(argument)?.as_str().map(str::to_owned));
         if let Some(group) = self.names.function(&name).and_then(|path| self.groups.get(&path)) {
             let arguments = arguments.iter().map(|argument| self.place(argument)).collect();
             let (group, is_negated) = (*group, self.is_negated);
@@ -177,93 +191,9 @@ impl<'a> Reader<'a> {
         }
         arguments.iter().for_each(|argument| self.expr(argument));
     }
-
-    /// A place of the input that is read, a rule that is used, or data under a key from the input.
-    fn reference(&mut self, expr: &Expr) {
-        match self.place(expr) {
-            Some(place) if place.argument.is_none() => {
-                self.places.insert(place.steps);
-            }
-            Some(_) => {}
-            None => self.use_of(expr),
-        }
-        let mut inner = expr;
-        while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = inner {
-            if let Expr::RefBrack { refr, index, .. } = inner {
-                let keys = is_one_of(self.constants.keys(refr));
-                self.mention_all(index, &keys);
-                self.expr(index);
-            }
-            inner = refr;
-        }
-        if !matches!(inner, Expr::Var { .. }) {
-            self.expr(inner);
-        }
-    }
-
-    fn use_of(&mut self, expr: &Expr) {
-        let Some(name) = static_part(expr).filter(|name| !self.locals.contains_key(&name.root))
-        else {
-            return;
-        };
-        let Some(path) = self.names.data_path(&name) else { return };
-        let lengths = (1..=path.0.len()).rev();
-        let rule = lengths.filter_map(|length| Some(RulePath(path.0.get(..length)?.to_vec())));
-        if let Some(group) = rule.into_iter().find_map(|path| self.groups.get(&path).copied()) {
-            let is_negated = self.is_negated;
-            self.recipe.uses.push(Use { group, arguments: Vec::new(), is_negated });
-        }
-    }
-
-    /// Mentions every place inside an expression.
-    fn mention_all(&mut self, expr: &Expr, tests: &[Test]) {
-        if let Some(place) = self.place(expr) {
-            self.recipe.mention(&place, tests);
-            return;
-        }
-        let is_reference = matches!(expr, Expr::RefDot { .. } | Expr::RefBrack { .. });
-        if !is_reference && !tests.is_empty() {
-            children(expr).into_iter().for_each(|child| self.mention_all(child, tests));
-        }
-    }
-
-    /// The place that a reference names, as far as it is one of the input.
-    fn place(&self, expr: &Expr) -> Option<Place> {
-        if let Expr::Var { span, .. } = expr {
-            let name = span.text();
-            if let Some(known) = self.locals.get(name) {
-                return known.clone();
-            }
-            let path = self.names.input_path(name)?;
-            return Some(Place::input(path.iter().cloned().map(Step::Key).collect()));
-        } else if let Expr::RefDot { refr, field, .. } = expr {
-            return Some(self.place(refr)?.then(Step::Key(field.0.text().to_owned())));
-        } else if let Expr::RefBrack { refr, index, .. } = expr {
-            let step = match literal(index) {
-                Some(serde_json::Value::String(key)) => Step::Key(key),
-                Some(serde_json::Value::Number(index)) => {
-                    Step::Index(usize::try_from(index.as_u64()?).ok()?)
-                }
-                Some(_) | None => Step::Any,
-            };
-            return Some(self.place(refr)?.then(step));
-        }
-        None
-    }
-
-    /// Binds a name, or those of a list.
-    fn declare(&mut self, pattern: &Expr, place: Option<Place>) {
-        if let Expr::Var { span, .. } = pattern {
-            self.locals.insert(span.text().to_owned(), place);
-        } else if let Expr::Array { items, .. } = pattern {
-            for (index, item) in items.iter().enumerate() {
-                self.declare(item, place.clone().map(|place| place.then(Step::Index(index))));
-            }
-        }
-    }
 }
 
-fn is_one_of(constants: impl IntoIterator<Item = serde_json::Value>) -> Vec<Test> {
+pub(super) fn is_one_of(constants: impl IntoIterator<Item = serde_json::Value>) -> Vec<Test> {
     constants.into_iter().map(Test::Is).collect()
 }
 
@@ -273,34 +203,4 @@ fn list_of_length(number: &serde_json::Value) -> Option<serde_json::Value> {
     const MAX_LENGTH: u64 = 8;
     let length = number.as_u64()?.min(MAX_LENGTH);
     Some((0..length).map(|item| serde_json::Value::from(format!("o{item}"))).collect())
-}
-
-/// The expressions directly inside one that is no reference, query or call.
-pub(super) fn children(expr: &Expr) -> Vec<&Ref<Expr>> {
-    match expr {
-        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().collect(),
-        Expr::Object { fields, .. } => {
-            fields.iter().flat_map(|(_, key, value)| [key, value]).collect()
-        }
-        Expr::UnaryExpr { expr, .. } => vec![expr],
-        Expr::BinExpr { lhs, rhs, .. }
-        | Expr::BoolExpr { lhs, rhs, .. }
-        | Expr::ArithExpr { lhs, rhs, .. }
-        | Expr::AssignExpr { lhs, rhs, .. } => vec![lhs, rhs],
-        Expr::Membership { key, value, collection, .. } => {
-            key.iter().chain([value, collection]).collect()
-        }
-        Expr::Call { params, .. } => params.iter().collect(),
-        Expr::String { .. }
-        | Expr::RawString { .. }
-        | Expr::Number { .. }
-        | Expr::Bool { .. }
-        | Expr::Null { .. }
-        | Expr::Var { .. }
-        | Expr::RefDot { .. }
-        | Expr::RefBrack { .. }
-        | Expr::ArrayCompr { .. }
-        | Expr::SetCompr { .. }
-        | Expr::ObjectCompr { .. } => Vec::new(),
-    }
 }

@@ -73,7 +73,10 @@ fn an_imported_name_means_one_thing_in_a_package() {
     check_files(&[("o.rego", "package p\nimport input.request as r\nallow if r.body.a"), p], "");
     check_files(&[("o.rego", "package q\nimport input.request.body as r\nx if r.a"), p], "");
     check_files(
-        &[("o.rego", "package p.r\nx := 1"), ("p.rego", "package p\nimport data.p.r\nallow if r.x")],
+        &[
+            ("o.rego", "package p.r\nx := 1"),
+            ("p.rego", "package p\nimport data.p.r\nallow if r.x"),
+        ],
         "",
     );
 }
