@@ -29,4 +29,4 @@ pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;
 pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};
-pub use ways::{PolicyWay, Way};
+pub use ways::{PolicyWay, Way, Ways};

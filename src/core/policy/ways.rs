@@ -13,6 +13,29 @@ pub struct PolicyWay {
     pub why: String,
 }
 
+/// The ways of all policies of a bundle: how many go each way, and those that are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ways {
+    pub native: usize,
+    pub interpreter: usize,
+    pub always: usize,
+    /// The slowest first, so that a list which is cut names what matters.
+    pub policies: Vec<PolicyWay>,
+}
+
+impl Ways {
+    /// Counts all and lists at most `limit`.
+    #[must_use]
+    pub fn of(mut policies: Vec<PolicyWay>, limit: usize) -> Self {
+        let count = |way| policies.iter().filter(|policy| policy.way == way).count();
+        let (native, interpreter, always) =
+            (count(Way::Native), count(Way::Interpreter), count(Way::Always));
+        policies.sort_by(|a, b| (b.way, &a.policy).cmp(&(a.way, &b.policy)));
+        policies.truncate(limit);
+        Self { native, interpreter, always, policies }
+    }
+}
+
 /// How a policy is evaluated, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,8 +49,6 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 3] = [Self::Native, Self::Interpreter, Self::Always];
-
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
