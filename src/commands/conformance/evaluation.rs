@@ -157,6 +157,7 @@ fn embedded_subjects() -> anyhow::Result<Vec<Subject>> {
         ("plain 50", Files::default(), Some(reference::plain(50))),
         ("mixed 50", Files::default(), Some(reference::mixed(50))),
         ("mixed 50 in files", reference::split(50, 8)?, None),
+        ("mixed 200 in files", reference::split(200, 40)?, None),
         ("plain 300", Files::default(), Some(reference::plain(300))),
     ] {
         add("reference", name, with_data(files, text)?, 16);

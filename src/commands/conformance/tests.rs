@@ -59,8 +59,9 @@ fn every_way_of_evaluating_equals_the_meaning() {
     let mut all = Evidence::default();
     for (kind, evidence) in by_kind {
         assert!(evidence.allows > 0 && evidence.denies > 0, "{kind}: {evidence}");
-        let is_strict = kind.contains("cedar");
-        assert!(is_strict || evidence.errors > 0, "{kind}: {evidence}");
+        // What is shipped asks nothing that could raise an error on a request.
+        let is_shipped = kind.starts_with("rego") || kind == "cedar";
+        assert!(is_shipped || evidence.errors > 0, "{kind}: {evidence}");
         all.join(evidence);
     }
     assert!(all.inputs > 1_800 && all.compared > all.inputs, "{all}");

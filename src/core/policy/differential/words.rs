@@ -69,7 +69,7 @@ fn source(is_plaintext: bool, random: &mut Random) -> Value {
     ]);
     let mut source = json!({
         "spiffe_id": if is_plaintext { Value::Null } else { id },
-        "address": { "ip": ip, "port": random.one(&[0, 22, 443, 45678, 65535]) },
+        "address": { "ip": ip, "port": random.one(&[443, 443, 443, 443, 45678, 65535, 0, 22]) },
     });
     if !is_plaintext && random.once_in(2) {
         set(
@@ -149,6 +149,10 @@ fn headers(random: &mut Random) -> Value {
     let mut headers = json!({});
     if !random.once_in(4) {
         let tenants = [
+            json!(["acme"]),
+            json!(["acme"]),
+            json!(["acme"]),
+            json!(["acme"]),
             json!(["acme"]),
             json!(["acme"]),
             json!(["evil1"]),
