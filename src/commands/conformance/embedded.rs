@@ -41,6 +41,35 @@ pub(super) const REGO: CaseFiles = texts![
     "conformance/rego/cases/time.json",
 ];
 
+pub(super) const EVALUATION: CaseFiles = texts![
+    "conformance/evaluation/cases/entry.txt",
+    "conformance/evaluation/cases/errors.txt",
+    "conformance/evaluation/cases/gates.txt",
+    "conformance/evaluation/cases/order.txt",
+    "conformance/evaluation/cases/tests.txt",
+    "conformance/evaluation/typical/01-spiffe-allow-list.rego",
+    "conformance/evaluation/typical/02-rbac-from-data-opa-docs.rego",
+    "conformance/evaluation/typical/03-abac-owner-employee.rego",
+    "conformance/evaluation/typical/04-path-segments-envoy-tutorial.rego",
+    "conformance/evaluation/typical/05-scopes-in-a-token.rego",
+    "conformance/evaluation/typical/06-groups-with-some-any.rego",
+    "conformance/evaluation/typical/07-deny-list-with-messages.rego",
+    "conformance/evaluation/typical/08-allow-and-not-blocked.rego",
+    "conformance/evaluation/typical/09-cidr-and-host.rego",
+    "conformance/evaluation/typical/10-decision-object-with-else.rego",
+    "conformance/evaluation/typical/11-numeric-limit.rego",
+    "conformance/evaluation/typical/12-helper-function-regex-every.rego",
+    "conformance/evaluation/typical/13-tenant-of-the-caller-from-data.rego",
+    "conformance/evaluation/typical/14-blocked-by-loop-over-claim.rego",
+    "conformance/evaluation/typical/15-permissions-inside-a-role-object-loop-over-a-local.rego",
+    "conformance/evaluation/typical/16-lookup-table-by-comprehension.rego",
+    "conformance/evaluation/typical/17-action-with-several-values.rego",
+    "conformance/evaluation/typical/18-time-window-with-division.rego",
+    "conformance/evaluation/typical/19-with.rego",
+    "conformance/evaluation/typical/20-partial-object-of-limits.rego",
+    "conformance/evaluation/typical/data.json",
+];
+
 /// The list of expected failures of a suite.
 pub(super) fn expected_failures(suite: Suite) -> &'static str {
     match suite {
@@ -57,5 +86,8 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
         }
         Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
+        Suite::Evaluation => {
+            include_str!(repository_file!("conformance/evaluation/expected_failures.toml"))
+        }
     }
 }

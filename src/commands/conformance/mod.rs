@@ -7,6 +7,7 @@ mod canonical_request;
 mod cedar;
 mod cedar_files;
 mod embedded;
+mod evaluation;
 mod expected;
 mod json_cases;
 mod rego;
@@ -17,6 +18,7 @@ mod wire;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use portreeve_core::policy::Files;
 use portreeve_core::policy::cases::{CaseResult, Summary};
 
@@ -33,9 +35,10 @@ use crate::loader::Guard;
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
 ///   cedar               requests with the decision, reasons and errors of Cedar
 ///   rego                queries and their results, in the format of OPA's compliance cases
+///   evaluation          bundles that decide many inputs in each way, held against their meaning
 ///
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
-/// for `policy` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
+/// for `policy` and `evaluation` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
 /// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
 /// some of those), otherwise JSON files; `schemas/` describes them. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
@@ -55,6 +58,8 @@ pub(super) struct Args {
     /// How results are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: Format,
+    #[command(flatten)]
+    evaluation: evaluation::Options,
 }
 
 const AFTER_HELP: &str = "\
@@ -64,7 +69,8 @@ Exit code: 0 all as expected, 1 a case failed or none was found, 2 the cases can
 Examples:
   portreeve conformance
   portreeve conformance canonical-request
-  portreeve conformance policy --cases ./policies --format json";
+  portreeve conformance policy --cases ./policies --format json
+  portreeve conformance evaluation --cases ./policies --inputs 100000";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Suite {
@@ -73,11 +79,18 @@ enum Suite {
     SpiffeId,
     Cedar,
     Rego,
+    Evaluation,
 }
 
 impl Suite {
-    const ALL: [Self; 5] =
-        [Self::Policy, Self::CanonicalRequest, Self::SpiffeId, Self::Cedar, Self::Rego];
+    const ALL: [Self; 6] = [
+        Self::Policy,
+        Self::CanonicalRequest,
+        Self::SpiffeId,
+        Self::Cedar,
+        Self::Rego,
+        Self::Evaluation,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -86,13 +99,27 @@ impl Suite {
             Self::SpiffeId => "spiffe-id",
             Self::Cedar => "cedar",
             Self::Rego => "rego",
+            Self::Evaluation => "evaluation",
         }
     }
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
+    let is_evaluation = args.suite == Some(Suite::Evaluation);
+    ensure!(
+        is_evaluation || !args.evaluation.is_some(),
+        "`--inputs` and `--seed` are for the suite `evaluation`"
+    );
     let (name, results) = match args.suite {
+        Some(suite @ Suite::Evaluation) => {
+            let tried = evaluation::run(args.cases.as_deref(), args.evaluation)?;
+            if args.format == Format::Pretty {
+                evaluation::print(out, &tried)?;
+            }
+            let results = evaluation::results(tried);
+            (suite.as_str(), judged(suite, results, args.expected.as_deref())?)
+        }
         Some(suite) => {
             let results = results(suite, args.cases.as_deref(), args.expected.as_deref())?;
             if suite == Suite::Rego && args.format == Format::Pretty {
@@ -115,7 +142,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(report::print(out, name, &results, args.format)?)
 }
 
-/// The results of one suite, held against its list of expected failures.
+/// The results of one suite, judged.
 fn results(
     suite: Suite,
     cases: Option<&Path>,
@@ -129,7 +156,19 @@ fn results(
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
         Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
+        Suite::Evaluation => {
+            evaluation::results(evaluation::run(cases, evaluation::Options::default())?)
+        }
     };
+    judged(suite, results, expected)
+}
+
+/// Results held against a suite's list of expected failures.
+fn judged(
+    suite: Suite,
+    results: Vec<CaseResult>,
+    expected: Option<&Path>,
+) -> anyhow::Result<Vec<CaseResult>> {
     let expected = match expected {
         Some(file) => expected::failures(&expected::read(file)?)?,
         None => expected::failures(embedded::expected_failures(suite))?,

@@ -1,3 +1,4 @@
+use portreeve_core::policy::differential::{Evidence, Kind};
 use serde_json::{Value, json};
 
 use super::*;
@@ -39,6 +40,48 @@ fn cedar_cases_hold() {
 #[test]
 fn rego_cases_hold() {
     check(Suite::Rego, 30);
+}
+
+/// Nothing unlisted differs, and what was compared is not empty: in each of the large bundles and of the typical
+/// ones together there are all outcomes, and every value that they read was of every kind.
+#[test]
+fn every_way_of_evaluating_equals_the_meaning() {
+    let tried = evaluation::run(None, evaluation::Options::default()).unwrap();
+    let listed = expected::failures(embedded::expected_failures(Suite::Evaluation)).unwrap();
+    let mut by_kind = std::collections::BTreeMap::<&str, Evidence>::new();
+    for (name, evidence) in tried.iter().map(|tried| (tried.name(), &tried.evidence)) {
+        let evidence = evidence.clone().unwrap_or_else(|message| panic!("{name}: {message}"));
+        let first = evidence.differences.first().filter(|_| !listed.contains_key(name));
+        assert_eq!(first, None, "{name}");
+        let kind = name.split_once('/').map_or(name, |(folder, _)| folder);
+        by_kind.entry(kind).or_default().join(evidence);
+    }
+    let mut all = Evidence::default();
+    for (kind, evidence) in by_kind {
+        assert!(evidence.allows > 0 && evidence.denies > 0, "{kind}: {evidence}");
+        // What is shipped asks nothing that could raise an error on a request.
+        let is_shipped = kind.starts_with("rego") || kind == "cedar";
+        assert!(is_shipped || evidence.errors > 0, "{kind}: {evidence}");
+        all.join(evidence);
+    }
+    assert!(all.inputs > 1_800 && all.compared > all.inputs, "{all}");
+    for leaf in [
+        "source.spiffe_id",
+        "source.address.ip",
+        "request.method",
+        "request.path",
+        "request.host",
+        "request.headers",
+        "request.headers.x-tenant",
+        "request",
+        "source",
+        "source.jwt",
+        "source.jwt.claims",
+        "source.jwt.claims.plan",
+        "request.body.risk",
+    ] {
+        assert_eq!(all.flips[leaf].len(), Kind::ALL.len(), "{leaf}: {:?}", all.flips[leaf]);
+    }
 }
 
 /// Runs a suite on one file of cases; the outcomes in order.
@@ -253,9 +296,12 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
         ("conformance/cedar/cases", embedded::CEDAR),
         ("conformance/rego/cases", embedded::REGO),
+        ("conformance/evaluation/cases", embedded::EVALUATION),
+        ("conformance/evaluation/typical", embedded::EVALUATION),
     ] {
         let files = read::files_of(&root.join(suite)).unwrap();
-        let mut listed: Vec<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let names = listed.iter().map(|(name, _)| (*name).to_owned());
+        let mut listed: Vec<_> = names.filter(|name| name.starts_with(suite)).collect();
         listed.sort();
         let found: Vec<_> = files.iter().map(|(name, _)| format!("{suite}/{name}")).collect();
         assert_eq!(listed, found);

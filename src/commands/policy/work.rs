@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
 use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
+use portreeve_core::policy::differential::{self, Evidence};
 use portreeve_core::policy::{
     self, Bundle, Coverage, Detail, Files, Findings, PolicyWay, Revision, UnboundedBuiltins,
     check_tests, decide, measure_coverage,
@@ -47,6 +48,11 @@ pub(in crate::commands) enum Task {
     /// Find peers and requests in the files, whether they load or not.
     Derive,
     Matrix(Samples),
+    /// Decide generated inputs in every way and compare.
+    Compare {
+        seed: u64,
+        inputs: usize,
+    },
 }
 
 /// A request, in either of its forms.
@@ -67,18 +73,19 @@ pub(in crate::commands) enum Answer {
     Outlined(Box<Outline>),
     Derived(Samples),
     Matrix(Box<Matrix>),
+    Compared(Box<Evidence>),
 }
 
 /// One bundle of a folder and what stands before its paths: the folder as it was named, and the
 /// bundle's place in it.
 #[derive(Debug)]
-pub(super) struct Rooted {
-    pub(super) root: PathBuf,
-    pub(super) files: Files,
+pub(in crate::commands) struct Rooted {
+    pub(in crate::commands) root: PathBuf,
+    pub(in crate::commands) files: Files,
 }
 
 /// Splits a folder into its bundles.
-pub(super) fn rooted(files: &Files, folder: &Path) -> Result<Vec<Rooted>, Findings> {
+pub(in crate::commands) fn rooted(files: &Files, folder: &Path) -> Result<Vec<Rooted>, Findings> {
     let root = |prefix: &str| match prefix.trim_end_matches('/') {
         "" => folder.to_owned(),
         place => folder.join(place),
@@ -148,6 +155,9 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
             Err(error) => refused(digest, &error),
         },
+        Task::Compare { seed, inputs } => {
+            Answer::Compared(Box::new(differential::compare(&bundle, seed, inputs)))
+        }
         Task::Eval { root, asked, format, explain } => match asked.request() {
             Ok(request) => {
                 let mut decision = decide(&bundle, &request);

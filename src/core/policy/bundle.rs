@@ -147,15 +147,26 @@ impl Bundle {
         (self.cedar.as_ref(), self.rego.as_ref())
     }
 
-    /// With both languages every engine must allow: error before forbid before allow.
     pub(super) fn evaluate(&self, request: &AccessRequest) -> Verdict {
         let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));
         let rego = self.rego.as_ref().map(|policies| policies.evaluate(request));
-        match (cedar, rego) {
-            (Some(cedar), Some(rego)) => both(cedar, rego),
-            (Some(verdict), None) | (None, Some(verdict)) => verdict,
-            (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
-        }
+        joined(cedar, rego)
+    }
+
+    /// The meaning of the bundle, which [`evaluate`](Self::evaluate) must equal: every policy of it,
+    /// without an index.
+    pub(super) fn evaluate_whole(&self, request: &AccessRequest) -> Verdict {
+        let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));
+        let rego = self
+            .rego
+            .as_ref()
+            .map(|policies| policies.evaluate_whole(policies.document(request), request.time));
+        joined(cedar, rego)
+    }
+
+    /// The Rego part alone.
+    pub(super) fn rego(&self) -> Option<&rego::Policies> {
+        self.rego.as_ref()
     }
 
     /// What the engines say of a decision that was made under this bundle.
@@ -177,6 +188,15 @@ pub fn check_tests(files: &Files, findings: &mut Findings) {
     of_tests.0.retain(|new| !is_known(new));
     findings.0.append(&mut of_tests.0);
     finish(findings, files);
+}
+
+/// With both languages every engine must allow: error before forbid before allow.
+fn joined(cedar: Option<Verdict>, rego: Option<Verdict>) -> Verdict {
+    match (cedar, rego) {
+        (Some(cedar), Some(rego)) => both(cedar, rego),
+        (Some(verdict), None) | (None, Some(verdict)) => verdict,
+        (None, None) => Verdict::of(Outcome::Deny, Reason::NotAllowed),
+    }
 }
 
 /// The stricter of two verdicts decides; the policies of the other stand beside it where it says the

@@ -106,7 +106,7 @@ pub struct Effects {
 }
 
 /// What the engines of a bundle say, already combined; [`decide`] alone turns it into a permit.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
     pub(super) reason: Reason,

@@ -19,6 +19,7 @@ mod decide;
 mod cedar;
 mod rego;
 mod explanation;
+pub mod differential;
 pub mod cases;
 pub mod compare;
 mod coverage;

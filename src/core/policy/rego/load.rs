@@ -122,6 +122,7 @@ fn load_as_parsed(
     }
     let rules = Rules::of(engine.get_modules());
     check::check(&rules, findings);
+    check::check_imported_names(engine.get_modules(), &rules, findings);
     let data = data::load(files, &rules, findings);
     if let Some(data) = &data {
         check::check_roots(&rules, data, &Roots::of(files), findings);

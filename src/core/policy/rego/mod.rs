@@ -26,6 +26,7 @@ mod result;
 mod engines;
 mod values;
 mod evaluate;
+mod mentions;
 mod tests_runner;
 mod outline;
 mod coverage;

@@ -8,6 +8,7 @@ mod calls;
 mod graph;
 mod growth;
 mod hazards;
+mod imports;
 mod kinds;
 mod modules;
 mod roots;
@@ -31,6 +32,7 @@ pub(super) use safety::check_safety;
 
 #[cfg(test)]
 pub(super) use graph::MAX_STACK_DEPTH;
+pub(super) use imports::check_imported_names;
 pub(super) use roots::check_roots;
 
 /// Reports what must not be evaluated.

@@ -61,6 +61,27 @@ fn recursion_is_refused_by_name() {
 }
 
 #[test]
+fn an_imported_name_means_one_thing_in_a_package() {
+    let p = ("p.rego", "package p\nimport input.request as r\nallow if r.method == \"GET\"");
+    check_files(
+        &[("o.rego", "package p\nimport input.request.body as r\nallow if r.a"), p],
+        "p.rego:2:8: error: `r` is imported from another place in `o.rego` line 2",
+    );
+    let other = "p.rego:2:8: error: `r` is imported here and is `data.p.r` too";
+    check_files(&[("o.rego", "package p\nr := {\"method\": \"GET\"}"), p], other);
+    check_files(&[("o.rego", "package p.r\nmethod := \"GET\""), p], other);
+    check_files(&[("o.rego", "package p\nimport input.request as r\nallow if r.body.a"), p], "");
+    check_files(&[("o.rego", "package q\nimport input.request.body as r\nx if r.a"), p], "");
+    check_files(
+        &[
+            ("o.rego", "package p.r\nx := 1"),
+            ("p.rego", "package p\nimport data.p.r\nallow if r.x"),
+        ],
+        "",
+    );
+}
+
+#[test]
 fn a_local_name_is_no_recursion() {
     check("package p\nallow if user == 1\nuser := v if { allow := 1; v := allow }", "");
     check("package p\nallow if f(1)\nf(allow) := allow if { allow == 1 }", "");
