@@ -17,6 +17,7 @@ mod decide;
 mod cedar;
 mod rego;
 pub mod cases;
+pub mod format;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
