@@ -31,18 +31,9 @@ pub(super) fn format(file: &str, content: &str, findings: &mut Findings) -> Opti
     let comments = comments(content);
     let mut before = content.to_owned();
     for _ in 0..MAX_PASSES {
-        let after = pass(file, &before, findings)?;
+        let after = step(file, &before, &meaning, &comments, findings)?;
         if after == before {
             return Some(after);
-        }
-        let mut own = Findings::default();
-        if outline(file, &after, &mut own).is_none_or(|after| after != meaning) {
-            findings.error(file, 0, 0, "the file is left alone: formatted, it would say something else");
-            return None;
-        }
-        if self::comments(&after) != comments {
-            findings.error(file, 0, 0, "the file is left alone: a comment in it has no place");
-            return None;
         }
         before = after;
     }
@@ -50,13 +41,47 @@ pub(super) fn format(file: &str, content: &str, findings: &mut Findings) -> Opti
     None
 }
 
+/// Formats once: as OPA does and, where a comment would be lost by that, with care.
+fn step(
+    file: &str,
+    content: &str,
+    meaning: &str,
+    comments: &(Vec<&str>, Vec<&str>),
+    findings: &mut Findings,
+) -> Option<String> {
+    let mut own = Findings::default();
+    for is_careful in [false, true] {
+        own = Findings::default();
+        let Some(after) = pass(file, content, is_careful, &mut own) else { break };
+        if after == content {
+            return Some(after);
+        }
+        if outline(file, &after, &mut Findings::default()).is_none_or(|after| after != meaning) {
+            own.error(file, 0, 0, OTHER_MEANING);
+        } else if self::comments(&after) != *comments {
+            own.error(file, 0, 0, "the file is left alone: a comment in it has no place");
+        } else {
+            return Some(after);
+        }
+    }
+    findings.0.append(&mut own.0);
+    None
+}
+
+const OTHER_MEANING: &str = "the file is left alone: formatted, it would say something else";
+
 /// Formats once.
-fn pass(file: &str, content: &str, findings: &mut Findings) -> Option<String> {
+fn pass(
+    file: &str,
+    content: &str,
+    is_careful: bool,
+    findings: &mut Findings,
+) -> Option<String> {
     let (mut parser, comments) = Parser::new(content);
     let package_row = parser.peek().row;
     match parser.module() {
         Ok(module) => {
-            let mut writer = Writer::new(comments);
+            let mut writer = Writer::new(comments, is_careful);
             writer.module(&module, package_row);
             Some(writer.finish())
         }

@@ -69,7 +69,7 @@ impl<'a> Writer<'a> {
         let mut rest = rules.iter().peekable();
         while let Some(rule) = rest.next() {
             let _ = self.comments_to(rule.row);
-            let _ = self.rule(rule, has_long_heads);
+            self.whole(rule.row, rule.text, |writer| writer.rule(rule, has_long_heads));
             let is_followed = rest.peek().is_some_and(|next| {
                 is_groupable(rule) && is_groupable(next) && next.row == rule.row + 1
             });
@@ -88,11 +88,11 @@ impl<'a> Writer<'a> {
         }
         let is_constant = is_constant(rule);
         self.ends_line = is_constant;
-        let head = self.head(rule, is_constant, has_long_heads);
+        let mut written = self.head(rule, is_constant, has_long_heads);
         let body = rule.body.as_ref().filter(|_| !is_constant);
         let Some(body) = body else {
             self.end_line();
-            return Ok(());
+            return written;
         };
         self.ends_line = true;
         self.write(" if");
@@ -104,18 +104,18 @@ impl<'a> Writer<'a> {
             self.write(" ");
             self.statement(only)?;
             self.end_line();
-            return self.otherwise(rule);
+            return written.and(self.otherwise(rule));
         }
-        if head.is_err() {
+        if written.is_err() {
             self.write(" { ");
         } else {
             self.write(" {");
             self.end_line();
         }
         self.indent();
-        let written = self.statements(&body.statements);
+        written = written.and(self.statements(&body.statements));
         if let Some(close_row) = body.close_row {
-            let _ = self.comments_to(close_row);
+            written = written.and(self.comments_to(close_row));
         }
         self.dedent();
         self.start_line();
@@ -158,7 +158,7 @@ impl<'a> Writer<'a> {
             },
         }
         if let Some(arguments) = &head.arguments {
-            self.parameters(head.row, arguments)?;
+            self.parameters(head, arguments)?;
         }
         if let Some(key) = &head.key {
             self.write(" contains ");
@@ -206,8 +206,7 @@ impl<'a> Writer<'a> {
             }
             above = Some(statement.row + lines_in(statement.text));
             self.start_line();
-            // Where comments have no place the statement, or what is around, stands as it was.
-            let _ = self.statement(statement);
+            self.whole(statement.row, statement.text, |writer| writer.statement(statement));
             self.end_line();
         }
         Ok(())
@@ -241,13 +240,13 @@ impl<'a> Writer<'a> {
                 let is_beside = body.statements.iter().all(|inner| inner.row == statement.row);
                 self.write(if is_beside { " }" } else { "}" });
             }
-            StatementKind::Term(term) => self.whole(term)?,
+            StatementKind::Term(term) => self.expression(term)?,
         }
         self.withs(statement)
     }
 
     /// A term that is a statement: its operands need no parentheses.
-    fn whole(&mut self, term: &Term<'a>) -> Written {
+    fn expression(&mut self, term: &Term<'a>) -> Written {
         match &term.kind {
             TermKind::Infix { operator, left, right } => {
                 self.term(left)?;

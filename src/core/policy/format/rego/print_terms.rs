@@ -1,6 +1,6 @@
 //! Terms on their lines: what the file breaks stays broken, one line for each line of elements.
 
-use super::tree::{Comprehension, List, Pairs, Statement, Step, Term, TermKind};
+use super::tree::{Comprehension, Head, List, Pairs, Statement, Step, Term, TermKind};
 use super::writer::{NoPlace, Writer, Written};
 
 /// Words that a path may hold but that stay quoted where they are.
@@ -143,12 +143,16 @@ impl<'a> Writer<'a> {
     }
 
     /// The arguments of a rule's head.
-    pub(super) fn parameters(&mut self, row: u32, list: &List<'a>) -> Written {
+    pub(super) fn parameters(&mut self, head: &Head<'a>, list: &List<'a>) -> Written {
         self.write("(");
+        // OPA looks for the first one's text anywhere in the head.
+        let is_below = |first: &Term<'a>| {
+            head.text.split(first.text).next().is_some_and(|before| before.contains('\n'))
+        };
         let lines = Lines {
-            open_row: row,
+            open_row: head.row,
             close_row: Some(list.close_row),
-            begins_below: list.terms.first().is_some_and(|first| first.row > list.open_row),
+            begins_below: list.terms.first().is_some_and(is_below),
         };
         let written = self.elements(&list.terms, |term| term.row, lines, |writer, term| {
             writer.element(term, term.begins_with_parenthesis())

@@ -1,7 +1,7 @@
 //! Statements, rules and the file.
 
 use super::parser::{Parser, Unread};
-use super::tokens::{Kind, lines_in};
+use super::tokens::{Kind, Token, lines_in};
 use super::tree::{
     Body, Head, Import, Item, Module, Rule, Statement, StatementKind, Term, TermKind, With,
 };
@@ -47,7 +47,7 @@ impl<'a> Parser<'a> {
     }
 
     fn rule(&mut self) -> Result<Rule<'a>, Unread> {
-        let row = self.peek().row;
+        let Token { row, start, .. } = self.peek();
         let is_default = self.is("default") && self.peek_second().kind == Kind::Word;
         if is_default {
             self.take();
@@ -55,7 +55,8 @@ impl<'a> Parser<'a> {
         let head = self.head()?;
         let body = self.body()?;
         let otherwise = self.otherwise(row)?;
-        Ok(Rule { row, is_default, head, body, otherwise, is_inline: false })
+        let text = self.since(start);
+        Ok(Rule { row, text, is_default, head, body, otherwise, is_inline: false })
     }
 
     fn head(&mut self) -> Result<Head<'a>, Unread> {
@@ -102,6 +103,7 @@ impl<'a> Parser<'a> {
             above = word.row;
             all.push(Rule {
                 row: word.row,
+                text: self.since(word.start),
                 is_default: false,
                 head,
                 body,

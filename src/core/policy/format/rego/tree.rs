@@ -24,6 +24,7 @@ pub(super) struct Import<'a> {
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
     pub(super) row: u32,
+    pub(super) text: &'a str,
     pub(super) is_default: bool,
     pub(super) head: Head<'a>,
     pub(super) body: Option<Body<'a>>,

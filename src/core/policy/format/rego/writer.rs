@@ -26,6 +26,7 @@ pub(super) struct Writer<'a> {
     is_delayed: bool,
     /// The comment behind text that is written as it stands goes behind it at once: nothing follows.
     pub(super) ends_line: bool,
+    is_careful: bool,
 }
 
 /// What [`Writer::write_as_it_stands`] goes back to.
@@ -37,7 +38,7 @@ struct Before {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) const fn new(comments: Vec<Comment<'a>>) -> Self {
+    pub(super) const fn new(comments: Vec<Comment<'a>>, is_careful: bool) -> Self {
         Self {
             text: String::new(),
             level: 0,
@@ -47,6 +48,7 @@ impl<'a> Writer<'a> {
             waiting: None,
             is_delayed: false,
             ends_line: false,
+            is_careful,
         }
     }
 
@@ -175,6 +177,12 @@ impl<'a> Writer<'a> {
     fn comment_block(&mut self, comments: &[Comment<'a>]) {
         let mut is_metadata = false;
         let mut above = None;
+        if self.is_careful
+            && let Some(first) = comments.first()
+            && let Some(beside) = self.waiting.take_if(|waiting| waiting.row < first.row)
+        {
+            self.line(beside);
+        }
         for comment in comments {
             let begins_metadata = is_metadata_mark(comment.text);
             match above.map(|above| comment.row - above) {
@@ -204,17 +212,44 @@ impl<'a> Writer<'a> {
         term: &Term<'a>,
         write: impl FnOnce(&mut Self) -> Written,
     ) -> Written {
-        let before = Before { length: self.text.len(), level: self.level, next: self.next };
+        let before = self.before();
         write(self).inspect_err(|NoPlace| {
-            self.text.truncate(before.length);
-            self.level = before.level;
-            self.next = before.next;
-            let end = term.row + lines_in(term.text);
-            if self.waiting.is_some_and(|waiting| (term.row..=end).contains(&waiting.row)) {
-                self.waiting = None;
-            }
+            self.go_back(before, term.row, term.text);
             self.write_as_it_stands(term.row, term.text);
         })
+    }
+
+    /// Writes a rule or a statement. Where its comments have no place, what could be written stays,
+    /// but the careful writer lets the whole stand as it is.
+    pub(super) fn whole(
+        &mut self,
+        row: u32,
+        text: &'a str,
+        write: impl FnOnce(&mut Self) -> Written,
+    ) {
+        let before = self.before();
+        if write(self) == Err(NoPlace) && self.is_careful {
+            self.go_back(before, row, text);
+            let above = self.above(row);
+            self.comment_block(&above);
+            self.start_line_if_none();
+            self.write_as_it_stands(row, text);
+        }
+    }
+
+    const fn before(&self) -> Before {
+        Before { length: self.text.len(), level: self.level, next: self.next }
+    }
+
+    /// Unwrites what was written of a piece of the file.
+    fn go_back(&mut self, before: Before, row: u32, text: &str) {
+        self.text.truncate(before.length);
+        self.level = before.level;
+        self.next = before.next;
+        let end = row + lines_in(text);
+        if self.waiting.is_some_and(|waiting| (row..=end).contains(&waiting.row)) {
+            self.waiting = None;
+        }
     }
 
     /// Writes text of the file, in which its comments are.
