@@ -10,6 +10,7 @@ mod parser;
 mod terms;
 mod statements;
 mod writer;
+mod templates;
 mod print_terms;
 mod print_rules;
 mod same;

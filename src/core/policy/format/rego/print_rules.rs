@@ -362,7 +362,7 @@ fn quoted(step: &Step<'_>) -> String {
         Step::Name(name) => format!("\"{}\"", name.text),
         Step::Index(index) => match index.text.strip_prefix('`').and_then(|t| t.strip_suffix('`')) {
             Some(raw) => serde_json::Value::from(raw).to_string(),
-            None => index.text.to_owned(),
+            None => Writer::on_one_line(|writer| writer.term(index)).unwrap_or(index.text.to_owned()),
         },
     }
 }

@@ -1,5 +1,6 @@
 //! Terms on their lines: what the file breaks stays broken, one line for each line of elements.
 
+use super::templates;
 use super::tree::{Comprehension, Head, List, Pairs, Statement, Step, Term, TermKind};
 use super::writer::{NoPlace, Writer, Written};
 
@@ -19,6 +20,7 @@ impl<'a> Writer<'a> {
         self.comments_to(term.row)?;
         self.start_line_if_none();
         match &term.kind {
+            TermKind::Plain(text) if text.starts_with('$') => self.write(&templates::written(text)),
             TermKind::Plain(text) => self.write(text),
             TermKind::EmptySet { close_row } => {
                 self.write("set()");

@@ -138,7 +138,7 @@ impl<'a> Parser<'a> {
         if statements.is_empty() { Err(self.unread("expected a statement")) } else { Ok(statements) }
     }
 
-    fn statement(&mut self) -> Result<Statement<'a>, Unread> {
+    pub(super) fn statement(&mut self) -> Result<Statement<'a>, Unread> {
         let first = self.peek();
         let is_negated = self.take_if("not");
         let kind = if self.is("some") {

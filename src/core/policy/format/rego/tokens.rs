@@ -123,7 +123,8 @@ fn template_length(rest: &str) -> usize {
     rest.len()
 }
 
-fn expression_length(rest: &str) -> usize {
+/// The length of a template's expression with its braces.
+pub(super) fn expression_length(rest: &str) -> usize {
     let mut open = 0_usize;
     let mut at = 0;
     while let Some(tail) = rest.get(at..) {

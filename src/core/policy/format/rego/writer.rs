@@ -52,6 +52,13 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What is written without comments and without a line's end; `None` where it has one.
+    pub(super) fn on_one_line(write: impl FnOnce(&mut Self) -> Written) -> Option<String> {
+        let mut writer = Self::new(Vec::new(), false);
+        write(&mut writer).ok()?;
+        (!writer.text.contains('\n')).then_some(writer.text)
+    }
+
     /// The text, with one newline at its end.
     pub(super) fn finish(mut self) -> String {
         let rest = self.comments.split_off(self.next.min(self.comments.len()));
