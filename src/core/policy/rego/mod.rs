@@ -17,10 +17,14 @@ mod data;
 mod builtins;
 mod module_files;
 mod load;
+mod split;
 mod entry;
 mod input;
+mod subject;
+mod index;
 mod result;
 mod engines;
+mod values;
 mod evaluate;
 mod tests_runner;
 mod compliance;
@@ -31,8 +35,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use regorus::Engine;
 
-use super::{Files, Findings};
-use entry::Entry;
+use super::{Files, Findings, PolicyWay, Way};
+use entry::{Entry, EntryRule, Plan};
 use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
@@ -61,12 +65,17 @@ impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { mut engine, rules, sources } = loaded;
+        let Loaded { mut engine, mut rules, sources } = loaded;
         let before = findings.0.len();
         types::check(&rules, findings);
         sources.lead_back(findings.0.iter_mut().skip(before));
         if findings.has_errors() {
             return None;
+        }
+        let named = entry::named_by(entrypoint);
+        let halves = split::split(&mut engine, &rules, &named, &sources, evaluate::TIME_LIMIT);
+        if let Some(halves) = halves {
+            (engine, rules) = halves;
         }
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let reads = Reads::of(engine.get_modules());
@@ -84,8 +93,27 @@ impl Policies {
         self.is_wide
     }
 
+    /// How each definition of the entry rules is evaluated.
+    pub(super) fn ways(&self) -> Vec<PolicyWay> {
+        let rules = std::iter::once(&self.entry.allow).chain(&self.entry.deny);
+        rules.flat_map(|rule| std::iter::once(rule).chain(&rule.parts)).flat_map(of_rule).collect()
+    }
+
     /// How many rule definitions are served.
     pub(super) fn rule_count(&self) -> usize {
         self.rules.count()
+    }
+}
+
+fn of_rule(rule: &EntryRule) -> Vec<PolicyWay> {
+    let policies = rule.definitions.iter().map(|definition| definition.policy.clone());
+    match &rule.plan {
+        Plan::Indexed { index, .. } => policies
+            .zip(index.ways())
+            .map(|(policy, (way, why))| PolicyWay { policy, way, why })
+            .collect(),
+        Plan::Whole(why) => policies
+            .map(|policy| PolicyWay { policy, way: Way::Always, why: (*why).to_owned() })
+            .collect(),
     }
 }
