@@ -124,7 +124,7 @@ fn report_of(
                 (digest, Some(counts), findings)
             }
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
-            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
+            Ok(_) => {
                 bail!("the answer is to another task")
             }
             Err(failure) if failure.is_by_policy() => {

@@ -97,7 +97,7 @@ pub(crate) fn results(
                 all.extend(results.into_iter().map(|result| rooted_at(&root, result)));
             }
             Ok(Answer::DoesNotLoad { findings, .. }) => all.push(not_loaded(&root, &findings)),
-            Ok(Answer::Loads { .. } | Answer::Decided { .. }) => {
+            Ok(_) => {
                 bail!("the answer is to another task")
             }
             Err(failure) if failure.is_by_policy() => all.push(died(&root, &failure)),

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::format::format;
 use portreeve_core::policy::{
     Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
 };
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::eval;
+use super::fmt::Formatted;
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
@@ -24,6 +26,7 @@ pub(in crate::commands) enum Task {
     Check,
     Test { pattern: Option<String> },
     Eval { root: PathBuf, asked: Asked, format: Format },
+    Format,
 }
 
 /// A request, in either of its forms.
@@ -40,6 +43,7 @@ pub(in crate::commands) enum Answer {
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
     Decided { is_allowed: bool, text: String },
+    Formatted(Vec<(String, Formatted)>),
 }
 
 /// One bundle of a folder and what stands before its paths: the folder as it was named, and the
@@ -82,6 +86,9 @@ pub(in crate::commands) fn serve() -> anyhow::Result<()> {
 
 /// Does a task on this thread: in the worker, and for what comes with the program itself.
 pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
+    if matches!(task, Task::Format) {
+        return formatted(files);
+    }
     let digest = files.digest();
     let revision = Revision { digest: digest.as_str().into(), ..Revision::default() };
     if matches!(task, Task::Check) {
@@ -101,7 +108,7 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
         Err(findings) => return Answer::DoesNotLoad { digest, findings },
     };
     match task {
-        Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
+        Task::Check | Task::Format => Answer::DoesNotLoad { digest, findings: Findings::default() },
         Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
@@ -114,6 +121,12 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
         },
     }
+}
+
+/// Formats each file by itself: they need not be of one bundle.
+fn formatted(files: &Files) -> Answer {
+    let one = |(file, content): (&str, &[u8])| (file.to_owned(), format(file, content));
+    Answer::Formatted(files.iter().map(one).collect())
 }
 
 impl Asked {
