@@ -122,7 +122,9 @@ fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
                 lines.push(Line::Same(one));
                 (i, j) = (i + 1, j + 1);
             }
-            (Some(one), other) if other.is_none() || at(&lengths, i + 1, j) >= at(&lengths, i, j + 1) => {
+            (Some(one), other)
+                if other.is_none() || at(&lengths, i + 1, j) >= at(&lengths, i, j + 1) =>
+            {
                 lines.push(Line::Removed(one));
                 i += 1;
             }
@@ -168,6 +170,10 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_policy_do_not_reach_the_terminal() {
-        check("\u{1b}[2J\n", "", "--- a.rego\n+++ a.rego (formatted)\n@@ -1,1 +0,0 @@\n-\\u{1b}[2J\n");
+        check(
+            "\u{1b}[2J\n",
+            "",
+            "--- a.rego\n+++ a.rego (formatted)\n@@ -1,1 +0,0 @@\n-\\u{1b}[2J\n",
+        );
     }
 }

@@ -74,7 +74,8 @@ fn files(language: Language) -> BTreeMap<String, String> {
             files.insert(format!("{prefix}{path}"), content.to_owned());
         }
     }
-    let lines: Vec<_> = files.keys().map(|path| format!("| `{path}` | {} |", about(path))).collect();
+    let lines: Vec<_> =
+        files.keys().map(|path| format!("| `{path}` | {} |", about(path))).collect();
     files.insert("README.md".to_owned(), README.replace("{files}", &lines.join("\n")));
     files.insert(".gitignore".to_owned(), GITIGNORE.to_owned());
     files.insert(".github/workflows/policy.yaml".to_owned(), WORKFLOW.to_owned());

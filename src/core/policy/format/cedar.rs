@@ -29,7 +29,12 @@ pub(super) fn format(file: &str, content: &str, findings: &mut Findings) -> Opti
             return Some(after);
         }
         if self::words(&after) != words {
-            findings.error(file, 0, 0, "the file is left alone: formatted, it would lose something");
+            findings.error(
+                file,
+                0,
+                0,
+                "the file is left alone: formatted, it would lose something",
+            );
             return None;
         }
         before = after;

@@ -22,8 +22,8 @@ pub fn is_formatted(file: &str) -> bool {
 pub fn format(file: &str, content: &[u8]) -> Result<String, Findings> {
     progress::at_file(file);
     let mut findings = Findings::default();
-    let formatted = text::policy_text(file, content, &mut findings)
-        .and_then(|text| match is_rego(file) {
+    let formatted =
+        text::policy_text(file, content, &mut findings).and_then(|text| match is_rego(file) {
             true => rego::format(file, text, &mut findings),
             false => cedar::format(file, text, &mut findings),
         });

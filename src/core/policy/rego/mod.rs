@@ -43,8 +43,8 @@ use rules::Rules;
 
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
-pub(super) use tests_runner::check_tests;
 pub(super) use load::module_of;
+pub(super) use tests_runner::check_tests;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
 /// Numbers the bundles of this process, so that a thread knows its engines apart.

@@ -72,12 +72,7 @@ fn step(
 const OTHER_MEANING: &str = "the file is left alone: formatted, it would say something else";
 
 /// Formats once.
-fn pass(
-    file: &str,
-    content: &str,
-    is_careful: bool,
-    findings: &mut Findings,
-) -> Option<String> {
+fn pass(file: &str, content: &str, is_careful: bool, findings: &mut Findings) -> Option<String> {
     let (mut parser, comments) = Parser::new(content);
     let package_row = parser.peek().row;
     match parser.module() {

@@ -65,7 +65,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect(&mut self, text: &str) -> Result<Token<'a>, Unread> {
-        if self.is(text) { Ok(self.take()) } else { Err(self.unread(&format!("expected `{text}`"))) }
+        if self.is(text) {
+            Ok(self.take())
+        } else {
+            Err(self.unread(&format!("expected `{text}`")))
+        }
     }
 
     pub(super) fn expect_word(&mut self) -> Result<Token<'a>, Unread> {

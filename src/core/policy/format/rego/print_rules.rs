@@ -234,11 +234,10 @@ impl<'a> Writer<'a> {
                 self.write(" in ");
                 self.term(domain)?;
                 self.write(" {");
-                let _ = self
-                    .inner_statements(statement.row, &body.statements)
-                    .and_then(|()| body.close_row.map_or(Ok(()), |row| self.comments_to(row)));
+                let written = self.inner_statements(statement.row, body);
                 let is_beside = body.statements.iter().all(|inner| inner.row == statement.row);
                 self.write(if is_beside { " }" } else { "}" });
+                written?;
             }
             StatementKind::Term(term) => self.expression(term)?,
         }
@@ -249,11 +248,15 @@ impl<'a> Writer<'a> {
     fn expression(&mut self, term: &Term<'a>) -> Written {
         match &term.kind {
             TermKind::Infix { operator, left, right } => {
-                self.term(left)?;
+                // `in` binds weaker than what compares.
+                let needs_them = |term: &Term<'a>| {
+                    matches!(term.kind, TermKind::In { .. }) && !matches!(*operator, ":=" | "=")
+                };
+                self.in_parentheses(needs_them(left), |writer| writer.term(left))?;
                 self.write(" ");
                 self.write(operator);
                 self.write(" ");
-                self.term(right)
+                self.in_parentheses(needs_them(right), |writer| writer.term(right))
             }
             TermKind::In { key, value, collection } => {
                 self.membership(key.as_deref(), value, collection)
@@ -320,8 +323,7 @@ impl<'a> Writer<'a> {
 fn is_constant(rule: &Rule<'_>) -> bool {
     let Some(body) = &rule.body else { return true };
     let is_true = |statement: &Statement<'_>| {
-        let is_true =
-            matches!(&statement.kind, StatementKind::Term(term) if term.is_true());
+        let is_true = matches!(&statement.kind, StatementKind::Term(term) if term.is_true());
         is_true && !statement.is_negated && statement.withs.is_empty()
     };
     matches!(body.statements.as_slice(), [only] if is_true(only)) && rule.otherwise.is_none()
@@ -360,10 +362,13 @@ fn short_path<'t, 'a>(name: &'t Term<'a>) -> Option<(&'a str, &'t Step<'a>)> {
 fn quoted(step: &Step<'_>) -> String {
     match step {
         Step::Name(name) => format!("\"{}\"", name.text),
-        Step::Index(index) => match index.text.strip_prefix('`').and_then(|t| t.strip_suffix('`')) {
-            Some(raw) => serde_json::Value::from(raw).to_string(),
-            None => Writer::on_one_line(|writer| writer.term(index)).unwrap_or(index.text.to_owned()),
-        },
+        Step::Index(index) => {
+            match index.text.strip_prefix('`').and_then(|t| t.strip_suffix('`')) {
+                Some(raw) => serde_json::Value::from(raw).to_string(),
+                None => Writer::on_one_line(|writer| writer.term(index))
+                    .unwrap_or(index.text.to_owned()),
+            }
+        }
     }
 }
 

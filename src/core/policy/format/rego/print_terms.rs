@@ -1,7 +1,7 @@
 //! Terms on their lines: what the file breaks stays broken, one line for each line of elements.
 
 use super::templates;
-use super::tree::{Comprehension, Head, List, Pairs, Statement, Step, Term, TermKind};
+use super::tree::{Body, Comprehension, Head, List, Pairs, Step, Term, TermKind};
 use super::writer::{NoPlace, Writer, Written};
 
 /// Words that a path may hold but that stay quoted where they are.
@@ -35,9 +35,7 @@ impl<'a> Writer<'a> {
                 self.comprehension(term.row, comprehension)?;
             }
             TermKind::Infix { operator, left, right } => {
-                self.in_parentheses(in_operator, |writer| {
-                    writer.infix(operator, left, right)
-                })?;
+                self.in_parentheses(in_operator, |writer| writer.infix(operator, left, right))?;
             }
             TermKind::In { key, value, collection } => {
                 let needs_them = key.is_some() || in_operator;
@@ -54,7 +52,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn in_parentheses(
+    pub(super) fn in_parentheses(
         &mut self,
         needs_them: bool,
         write: impl FnOnce(&mut Self) -> Written,
@@ -137,9 +135,12 @@ impl<'a> Writer<'a> {
         self.write("(");
         // A call has its lines from where its name stands, and none for its closing bracket.
         let lines = Lines { open_row: function.row, close_row: None, begins_below: false };
-        self.elements(&arguments.terms, |term| term.row, lines, |writer, term| {
-            writer.element(term, term.begins_with_parenthesis())
-        })?;
+        self.elements(
+            &arguments.terms,
+            |term| term.row,
+            lines,
+            |writer, term| writer.element(term, term.begins_with_parenthesis()),
+        )?;
         self.write(")");
         Ok(())
     }
@@ -156,9 +157,12 @@ impl<'a> Writer<'a> {
             close_row: Some(list.close_row),
             begins_below: list.terms.first().is_some_and(is_below),
         };
-        let written = self.elements(&list.terms, |term| term.row, lines, |writer, term| {
-            writer.element(term, term.begins_with_parenthesis())
-        });
+        let written = self.elements(
+            &list.terms,
+            |term| term.row,
+            lines,
+            |writer, term| writer.element(term, term.begins_with_parenthesis()),
+        );
         self.write(")");
         written
     }
@@ -170,9 +174,12 @@ impl<'a> Writer<'a> {
             close_row: Some(list.close_row),
             begins_below: list.terms.first().is_some_and(|first| first.row > list.open_row),
         };
-        let written = self.elements(&list.terms, |term| term.row, lines, |writer, term| {
-            writer.element(term, true)
-        });
+        let written = self.elements(
+            &list.terms,
+            |term| term.row,
+            lines,
+            |writer, term| writer.element(term, true),
+        );
         self.write(close);
         written
     }
@@ -189,12 +196,16 @@ impl<'a> Writer<'a> {
             close_row: Some(object.close_row),
             begins_below: object.pairs.first().is_some_and(|(key, _)| key.row > object.open_row),
         };
-        let written =
-            self.elements(&object.pairs, |(key, _)| key.row, lines, |writer, (key, value)| {
+        let written = self.elements(
+            &object.pairs,
+            |(key, _)| key.row,
+            lines,
+            |writer, (key, value)| {
                 writer.element(key, true)?;
                 writer.write(": ");
                 writer.element(value, true)
-            });
+            },
+        );
         self.write("}");
         written
     }
@@ -248,8 +259,7 @@ impl<'a> Writer<'a> {
     fn comprehension(&mut self, row: u32, comprehension: &Comprehension<'a>) -> Written {
         let Comprehension { open, close, key, term, body } = comprehension;
         self.write(open);
-        let written = self.comprehension_inside(row, key.as_ref(), term, &body.statements)
-            .and_then(|()| body.close_row.map_or(Ok(()), |row| self.comments_to(row)));
+        let written = self.comprehension_inside(row, key.as_ref(), term, body);
         self.write(close);
         written
     }
@@ -259,7 +269,7 @@ impl<'a> Writer<'a> {
         row: u32,
         key: Option<&Term<'a>>,
         term: &Term<'a>,
-        statements: &[Statement<'a>],
+        body: &Body<'a>,
     ) -> Written {
         let mut term_row = term.row;
         if let Some(key) = key {
@@ -278,17 +288,20 @@ impl<'a> Writer<'a> {
         let with_parentheses = term.is_union() || term.begins_with_parenthesis();
         self.bare_term(term, with_parentheses)?;
         self.write(" |");
-        self.inner_statements(term_row, statements)
+        self.inner_statements(term_row, body)
     }
 
     /// Statements on the line of what is in front of them, or on lines of their own.
-    pub(super) fn inner_statements(&mut self, row: u32, statements: &[Statement<'a>]) -> Written {
+    pub(super) fn inner_statements(&mut self, row: u32, body: &Body<'a>) -> Written {
+        let Body { statements, close_row } = body;
         let first_row = statements.first().map_or(row, |first| first.row);
         let has_one_line = statements.iter().all(|statement| statement.row <= first_row);
         if first_row > row || !has_one_line {
             self.end_line();
             self.indent();
-            let written = self.statements(statements);
+            let written = self
+                .statements(statements)
+                .and_then(|()| close_row.map_or(Ok(()), |row| self.comments_to(row)));
             self.dedent();
             self.start_line();
             return written;
@@ -300,7 +313,7 @@ impl<'a> Writer<'a> {
             }
             self.statement(statement)?;
         }
-        Ok(())
+        close_row.map_or(Ok(()), |row| self.comments_to(row))
     }
 }
 

@@ -11,12 +11,16 @@ use regorus::unstable::{
 pub(super) fn outline(module: &Module) -> String {
     let mut outline = Outline::default();
     outline.expression(&module.package.refr);
-    let mut imports: Vec<String> = module.imports.iter().map(|import| {
-        let mut outline = Outline::default();
-        outline.expression(&import.refr);
-        outline.say(import.r#as.as_ref().map_or("", |alias| alias.text()));
-        outline.0
-    }).collect();
+    let mut imports: Vec<String> = module
+        .imports
+        .iter()
+        .map(|import| {
+            let mut outline = Outline::default();
+            outline.expression(&import.refr);
+            outline.say(import.r#as.as_ref().map_or("", |alias| alias.text()));
+            outline.0
+        })
+        .collect();
     imports.retain(|import| !import.starts_with("(. future") && !import.contains("(. rego v1)"));
     imports.sort();
     imports.iter().for_each(|import| outline.say(import));

@@ -96,8 +96,7 @@ impl<'a> Parser<'a> {
             let word = self.take();
             let value = self.value()?;
             let text = self.since(word.start);
-            let head =
-                Head { row: word.row, text, name: None, arguments: None, key: None, value };
+            let head = Head { row: word.row, text, name: None, arguments: None, key: None, value };
             let body = self.body()?;
             let is_inline = !word.is_first && above != word.row;
             above = word.row;
@@ -135,7 +134,11 @@ impl<'a> Parser<'a> {
             }
             statements.push(self.statement()?);
         }
-        if statements.is_empty() { Err(self.unread("expected a statement")) } else { Ok(statements) }
+        if statements.is_empty() {
+            Err(self.unread("expected a statement"))
+        } else {
+            Ok(statements)
+        }
     }
 
     pub(super) fn statement(&mut self) -> Result<Statement<'a>, Unread> {

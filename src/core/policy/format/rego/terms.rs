@@ -224,8 +224,7 @@ impl<'a> Parser<'a> {
         self.expect(open).ok()?;
         let first = self.before_bar()?;
         let is_object = open == "{" && self.take_if(":");
-        let (key, term) =
-            if is_object { (Some(first), self.before_bar()?) } else { (None, first) };
+        let (key, term) = if is_object { (Some(first), self.before_bar()?) } else { (None, first) };
         self.expect("|").ok()?;
         let statements = self.statements(close).ok()?;
         let close_row = Some(self.expect(close).ok()?.row);

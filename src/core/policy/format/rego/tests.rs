@@ -1,24 +1,76 @@
+//! One construct a case, beside what the real `opa fmt` writes: `conformance/opa/fmt` asks it again.
+
+use super::super::format;
+
+const CASES: &str = include_str!("cases.txt");
+
+#[track_caller]
+fn check(input: &str, expected: &str) {
+    let formatted = format("a.rego", input.as_bytes()).map_err(|findings| findings.to_string());
+    assert_eq!(formatted.as_deref(), Ok(expected), "of:\n{input}");
+    assert_eq!(format("a.rego", expected.as_bytes()).as_deref(), Ok(expected), "again");
+}
+
+#[track_caller]
+fn check_refused(input: &str, expected: &str) {
+    let findings = format("a.rego", input.as_bytes()).unwrap_err();
+    assert_eq!(findings.to_string(), expected);
+}
 
 #[test]
-fn zz_compare() {
-    for n in ["", "2", "3", "4", "5"] { compare(n); }
-    panic!();
-}
-fn compare(n: &str) {
-    let mut same = 0; let mut differ = 0; let mut refused = 0;
-    for entry in std::fs::read_dir(format!("/tmp/fmt/in{n}")).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let Ok(expected) = std::fs::read_to_string(format!("/tmp/fmt/out{n}/{name}")) else { continue };
-        let text = std::fs::read_to_string(entry.path()).unwrap();
-        let mine = format!("/tmp/fmt/mine{n}/{name}");
-        let _ = std::fs::remove_file(&mine);
-        let _ = std::fs::remove_file(format!("{mine}.err"));
-        match super::super::format(&name, text.as_bytes()) {
-            Ok(text) if text == expected => same += 1,
-            Ok(text) => { differ += 1; std::fs::write(mine, text).unwrap(); }
-            Err(e) => { refused += 1; if let Some(t) = super::pass(&name, &text, true, &mut Default::default()) { let o = |t: &str| super::outline(&name, t, &mut Default::default()).unwrap_or_default().replace("(;", "\n(;"); std::fs::write(format!("{mine}.o1"), o(&text)).unwrap(); std::fs::write(format!("{mine}.o2"), o(&t)).unwrap(); std::fs::write(format!("{mine}.tried"), t).unwrap(); } std::fs::write(format!("{mine}.err"), e.to_string()).unwrap(); }
-        }
+fn every_construct_is_written_as_opa_writes_it() {
+    let mut cases = 0;
+    for case in CASES.split("=== ").skip(1) {
+        let (name, rest) = case.split_once('\n').unwrap();
+        let (input, expected) = rest.split_once("--- opa fmt\n").unwrap();
+        let formatted = format("a.rego", input.as_bytes()).map_err(|findings| findings.to_string());
+        assert_eq!(formatted.as_deref(), Ok(expected), "{name}");
+        let again = format("a.rego", expected.as_bytes()).map_err(|findings| findings.to_string());
+        assert_eq!(again.as_deref(), Ok(expected), "{name}, formatted again");
+        cases += 1;
     }
-    eprintln!("set {n} same {same} differ {differ} refused {refused}");
+    assert!(cases >= 60, "{cases}");
+}
+
+#[test]
+fn carriage_returns_go() {
+    check(
+        "package a\r\n\r\nx if {\r\n  input.y # one\r\n}\r\n",
+        "package a\n\nx if {\n\tinput.y # one\n}\n",
+    );
+}
+
+#[test]
+fn what_the_engine_does_not_parse_is_refused_at_its_place() {
+    check_refused(
+        "package a\n\nallow { input.x }\n",
+        "a.rego:3:7: error: this is Rego v0 syntax: rules need `if` and `contains`",
+    );
+    let nested = format!("package a\n\nx := {}1{}\n", "[".repeat(9), "]".repeat(9));
+    check_refused(&nested, "a.rego:3:14: error: `{` and `[` are nested deeper than 8 levels");
+    assert!(format("a.rego", b"package a\n\nx if {\n").is_err());
+    assert!(format("a.rego", b"").is_err());
+}
+
+/// OPA moves the last comment of such a rule behind it, and loses or joins the others.
+#[test]
+fn comments_stay_with_their_rule_where_opa_moves_them() {
+    let text = "package a\n\ndeny contains x if {\n\tx := input.y[_]\n\t# not z\n} # all\n";
+    check(text, text);
+    check(
+        "package a\nx := { # one\n # two\n \"a\": 1,\n \"b\": 2}\n",
+        "package a\n\nx := {\n\t# one\n\t# two\n\t\"a\": 1,\n\t\"b\": 2,\n}\n",
+    );
+    let text = "package a\n\nq[ # one\n  k\n] := v if { # two\n  v := input.b[k]\n}\n";
+    check(text, text);
+}
+
+/// Precedence: `(x in y) == true` means something else without its parentheses.
+#[test]
+fn parentheses_that_say_something_stay() {
+    check(
+        "package a\nx if (1 in input.y) == false\n",
+        "package a\n\nx if (1 in input.y) == false\n",
+    );
+    check("package a\nx := - input.y\n", "package a\n\nx := -input.y\n");
 }

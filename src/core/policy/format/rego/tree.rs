@@ -92,15 +92,31 @@ pub(super) struct Term<'a> {
 pub(super) enum TermKind<'a> {
     /// A word, a number or a string, printed as it stands.
     Plain(&'a str),
-    EmptySet { close_row: u32 },
-    Reference { head: Box<Term<'a>>, path: Vec<Step<'a>> },
-    Call { function: Box<Term<'a>>, arguments: List<'a> },
+    EmptySet {
+        close_row: u32,
+    },
+    Reference {
+        head: Box<Term<'a>>,
+        path: Vec<Step<'a>>,
+    },
+    Call {
+        function: Box<Term<'a>>,
+        arguments: List<'a>,
+    },
     Array(List<'a>),
     Set(List<'a>),
     Object(Pairs<'a>),
     Comprehension(Box<Comprehension<'a>>),
-    Infix { operator: &'a str, left: Box<Term<'a>>, right: Box<Term<'a>> },
-    In { key: Option<Box<Term<'a>>>, value: Box<Term<'a>>, collection: Box<Term<'a>> },
+    Infix {
+        operator: &'a str,
+        left: Box<Term<'a>>,
+        right: Box<Term<'a>>,
+    },
+    In {
+        key: Option<Box<Term<'a>>>,
+        value: Box<Term<'a>>,
+        collection: Box<Term<'a>>,
+    },
     Minus(Box<Term<'a>>),
 }
 
