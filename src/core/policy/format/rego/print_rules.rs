@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
             self.imports(&imports, is_v1);
             let mut rules = Vec::new();
             while let Some(Item::Rule(rule)) = items.peek() {
-                rules.push(rule);
+                rules.push(&**rule);
                 items.next();
             }
             self.rules(&rules, has_long_heads);
@@ -185,14 +185,12 @@ impl<'a> Writer<'a> {
     }
 
     /// A name with its path.
-    fn name(&mut self, name: &Term<'a>) -> Written {
-        match &name.kind {
-            TermKind::Reference { head, path } => self.reference(head, path),
-            _ => {
-                self.write(name.text);
-                Ok(())
-            }
+    pub(super) fn name(&mut self, name: &Term<'a>) -> Written {
+        if let TermKind::Reference { head, path } = &name.kind {
+            return self.reference(head, path);
         }
+        self.write(name.text);
+        Ok(())
     }
 
     pub(super) fn statements(&mut self, statements: &[Statement<'a>]) -> Written {
@@ -262,7 +260,14 @@ impl<'a> Writer<'a> {
                 self.membership(key.as_deref(), value, collection)
             }
             TermKind::Call { function, arguments } => self.call(function, arguments),
-            _ => self.term(term),
+            TermKind::Plain(_)
+            | TermKind::EmptySet { .. }
+            | TermKind::Reference { .. }
+            | TermKind::Array(_)
+            | TermKind::Set(_)
+            | TermKind::Object(_)
+            | TermKind::Comprehension(_)
+            | TermKind::Minus(_) => self.term(term),
         }
     }
 
@@ -340,7 +345,8 @@ fn is_groupable(rule: &Rule<'_>) -> bool {
 }
 
 fn has_long_head(item: &Item<'_>) -> bool {
-    let Item::Rule(Rule { head, .. }) = item else { return false };
+    let Item::Rule(rule) = item else { return false };
+    let head = &rule.head;
     let Some(Term { kind: TermKind::Reference { path, .. }, .. }) = &head.name else {
         return false;
     };

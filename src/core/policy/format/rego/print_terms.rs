@@ -128,10 +128,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn call(&mut self, function: &Term<'a>, arguments: &List<'a>) -> Written {
-        match &function.kind {
-            TermKind::Reference { head, path } => self.reference(head, path)?,
-            _ => self.write(function.text),
-        }
+        self.name(function)?;
         self.write("(");
         // A call has its lines from where its name stands, and none for its closing bracket.
         let lines = Lines { open_row: function.row, close_row: None, begins_below: false };

@@ -54,7 +54,7 @@ impl Outline {
                 outline.expression(value);
             }),
             Rule::Spec { head, bodies, .. } => self.group("rule", |outline| {
-                outline.head(head, bodies.is_empty() || is_constant(bodies));
+                outline.head(head);
                 if !is_constant(bodies) {
                     bodies.iter().for_each(|body| outline.body(body));
                 }
@@ -62,7 +62,7 @@ impl Outline {
         }
     }
 
-    fn head(&mut self, head: &RuleHead, _is_constant: bool) {
+    fn head(&mut self, head: &RuleHead) {
         match head {
             RuleHead::Compr { refr, assign, .. } => self.group("value", |outline| {
                 outline.expression(refr);

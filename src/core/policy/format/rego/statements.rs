@@ -15,7 +15,7 @@ impl<'a> Parser<'a> {
             let is_import = self.is("import") && self.peek_second().kind == Kind::Word;
             items.push(match is_import {
                 true => Item::Import(self.import()?),
-                false => Item::Rule(self.rule()?),
+                false => Item::Rule(Box::new(self.rule()?)),
             });
             self.take_if(";");
         }

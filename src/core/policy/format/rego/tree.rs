@@ -10,7 +10,7 @@ pub(super) struct Module<'a> {
 #[derive(Debug)]
 pub(super) enum Item<'a> {
     Import(Import<'a>),
-    Rule(Rule<'a>),
+    Rule(Box<Rule<'a>>),
 }
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Rule<'a> {
     pub(super) is_default: bool,
     pub(super) head: Head<'a>,
     pub(super) body: Option<Body<'a>>,
-    pub(super) otherwise: Option<Box<Rule<'a>>>,
+    pub(super) otherwise: Option<Box<Self>>,
     /// For what follows an `else`: the word stands behind something on its line.
     pub(super) is_inline: bool,
 }
