@@ -8,10 +8,13 @@ pub(super) mod read;
 pub(super) mod report;
 pub(super) mod test;
 mod check;
+mod diff;
 mod eval;
 pub(in crate::commands) mod fmt;
 mod init;
 mod github;
+mod matrix;
+mod revision;
 pub(super) mod work;
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,8 @@ pub(super) enum Command {
     Eval(Box<eval::Args>),
     Fmt(fmt::Args),
     Init(init::Args),
+    Diff(diff::Args),
+    Matrix(matrix::Args),
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
@@ -38,5 +43,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Eval(args) => eval::run(*args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
     }
 }

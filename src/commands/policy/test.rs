@@ -97,9 +97,7 @@ pub(crate) fn results(
                 all.extend(results.into_iter().map(|result| rooted_at(&root, result)));
             }
             Ok(Answer::DoesNotLoad { findings, .. }) => all.push(not_loaded(&root, &findings)),
-            Ok(_) => {
-                bail!("the answer is to another task")
-            }
+            Ok(_) => bail!("the answer is to another task"),
             Err(failure) if failure.is_by_policy() => all.push(died(&root, &failure)),
             Err(failure) => return Err(failure).context("failed to test in a worker"),
         }

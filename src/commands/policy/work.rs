@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::format::format;
 use portreeve_core::policy::{
     Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
@@ -20,17 +21,32 @@ use super::fmt::Formatted;
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
+/// How a task is done: [`in_worker`], but for tests.
+pub(in crate::commands) type Run = fn(&Task, &Files, Guard) -> Result<Answer, Failure>;
+
 /// What is to be done with the files of one bundle.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Task {
     Check,
-    Test { pattern: Option<String> },
-    Eval { root: PathBuf, asked: Asked, format: Format },
+    Test {
+        pattern: Option<String>,
+    },
+    Eval {
+        root: PathBuf,
+        asked: Asked,
+        format: Format,
+    },
+    /// List what the bundle says.
+    Outline,
+    /// Find peers and requests in the files, whether they load or not.
+    Derive,
+    Matrix(Samples),
+    /// Write each file as it should be written.
     Format,
 }
 
 /// A request, in either of its forms.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Asked {
     Document(Value),
     Described(Value),
@@ -44,6 +60,9 @@ pub(in crate::commands) enum Answer {
     Tested(Vec<CaseResult>),
     Decided { is_allowed: bool, text: String },
     Formatted(Vec<(String, Formatted)>),
+    Outlined(Box<Outline>),
+    Derived(Samples),
+    Matrix(Box<Matrix>),
 }
 
 /// One bundle of a folder and what stands before its paths: the folder as it was named, and the
@@ -103,12 +122,19 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
         };
     }
+    if matches!(task, Task::Derive) {
+        return Answer::Derived(Samples::derive(files));
+    }
     let bundle = match Bundle::load(files, revision) {
         Ok((bundle, _)) => bundle,
         Err(findings) => return Answer::DoesNotLoad { digest, findings },
     };
     match task {
-        Task::Check | Task::Format => Answer::DoesNotLoad { digest, findings: Findings::default() },
+        Task::Check | Task::Derive | Task::Format => {
+            Answer::DoesNotLoad { digest, findings: Findings::default() }
+        }
+        Task::Outline => Answer::Outlined(Box::new(outline(&bundle, files))),
+        Task::Matrix(samples) => Answer::Matrix(Box::new(matrix(&bundle, &samples))),
         Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {

@@ -6,6 +6,7 @@ use cedar_policy::{PolicySet, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
+use super::item::Item;
 use super::manifest::{Language, Manifest};
 use super::{Files, Finding, Findings, PolicyWay, Reason, cedar, rego};
 use crate::request::AccessRequest;
@@ -132,6 +133,12 @@ impl Bundle {
     #[must_use]
     pub fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
         self.cedar.as_ref().map(cedar::Policies::set_and_schema)
+    }
+
+    /// What the policies and their data say, item by item.
+    pub(super) fn items(&self, files: &Files) -> Vec<Item> {
+        let cedar = self.cedar.iter().flat_map(|policies| policies.items(files));
+        cedar.chain(self.rego.iter().flat_map(|policies| policies.items(files))).collect()
     }
 
     /// With both languages every engine must allow: error before forbid before allow.

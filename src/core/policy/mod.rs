@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod item;
 mod manifest;
 mod progress;
 mod ways;
@@ -19,6 +20,7 @@ mod cedar;
 mod rego;
 pub mod cases;
 pub mod format;
+pub mod compare;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};

@@ -26,6 +26,7 @@ mod facts;
 mod hierarchy;
 mod index;
 mod conform;
+mod outline;
 #[cfg(test)]
 mod tests;
 

@@ -27,6 +27,7 @@ mod engines;
 mod values;
 mod evaluate;
 mod tests_runner;
+mod outline;
 mod compliance;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use rules::Rules;
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use input::ConnectionValues;
 pub(super) use load::module_of;
+pub(super) use outline::test_items;
 pub(super) use tests_runner::check_tests;
 pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
 
