@@ -12,6 +12,7 @@ mod statements;
 mod writer;
 mod templates;
 mod print_terms;
+mod print_statements;
 mod print_rules;
 mod same;
 #[cfg(test)]
