@@ -1,4 +1,4 @@
-//! `portreeve policy …`: check, test and evaluate policies from a folder, before git or a sidecar
+//! `portreeve policy …`: begin, check, test, evaluate and format policies from a folder, before git or a sidecar
 //! sees them.
 //!
 //! Policy from a folder is foreign text: it is loaded and run in a confined process of its own, and
@@ -13,6 +13,8 @@ mod coverage;
 mod eval;
 mod decided;
 mod explain;
+pub(in crate::commands) mod fmt;
+mod init;
 mod github;
 mod matrix;
 mod revision;
@@ -23,7 +25,7 @@ mod tests;
 
 use super::Exit;
 
-/// Check, test and evaluate policies.
+/// Begin, check, test, evaluate and format policies.
 ///
 /// A bundle is a folder of Rego, Cedar or both, with its data and its tests. These commands read it
 /// as the sidecar will and decide with the very same code.
@@ -32,6 +34,8 @@ pub(super) enum Command {
     Check(check::Args),
     Test(test::Args),
     Eval(Box<eval::Args>),
+    Fmt(fmt::Args),
+    Init(init::Args),
     Diff(diff::Args),
     Matrix(matrix::Args),
 }
@@ -41,6 +45,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Eval(args) => eval::run(*args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Matrix(args) => matrix::run(&args),
     }

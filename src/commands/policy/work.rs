@@ -10,6 +10,7 @@ use std::time::Duration;
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
 use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::differential::{self, Evidence};
+use portreeve_core::policy::format::format;
 use portreeve_core::policy::{
     self, Bundle, Coverage, Detail, Files, Findings, PolicyWay, Revision, UnboundedBuiltins,
     check_tests, decide, measure_coverage,
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decided::{self, Shown};
+use super::fmt::Formatted;
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
@@ -53,6 +55,8 @@ pub(in crate::commands) enum Task {
         seed: u64,
         inputs: usize,
     },
+    /// Write each file as it should be written.
+    Format,
 }
 
 /// A request, in either of its forms.
@@ -70,6 +74,7 @@ pub(in crate::commands) enum Answer {
     Tested(Vec<CaseResult>),
     Covered(Result<Coverage, String>),
     Decided { is_allowed: bool, text: String },
+    Formatted(Vec<(String, Formatted)>),
     Outlined(Box<Outline>),
     Derived(Samples),
     Matrix(Box<Matrix>),
@@ -116,6 +121,9 @@ pub(in crate::commands) fn serve() -> anyhow::Result<()> {
 
 /// Does a task on this thread: in the worker, and for what comes with the program itself.
 pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
+    if matches!(task, Task::Format) {
+        return formatted(files);
+    }
     let digest = files.digest();
     let revision = Revision { digest: digest.as_str().into(), ..Revision::default() };
     if matches!(task, Task::Check) {
@@ -138,7 +146,9 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
         Err(findings) => return Answer::DoesNotLoad { digest, findings },
     };
     match task {
-        Task::Check | Task::Derive => Answer::DoesNotLoad { digest, findings: Findings::default() },
+        Task::Check | Task::Derive | Task::Format => {
+            Answer::DoesNotLoad { digest, findings: Findings::default() }
+        }
         Task::Outline => Answer::Outlined(Box::new(outline(&bundle, files))),
         Task::Matrix(samples) => Answer::Matrix(Box::new(matrix(&bundle, &samples))),
         Task::Test { pattern } => match Filter::new(pattern.as_deref()) {
@@ -183,6 +193,12 @@ fn refused(digest: String, error: &dyn std::error::Error) -> Answer {
 /// Since the machine was started.
 fn elapsed() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+}
+
+/// Formats each file by itself: they need not be of one bundle.
+fn formatted(files: &Files) -> Answer {
+    let one = |(file, content): (&str, &[u8])| (file.to_owned(), format(file, content));
+    Answer::Formatted(files.iter().map(one).collect())
 }
 
 impl Asked {

@@ -21,6 +21,7 @@ mod rego;
 mod explanation;
 pub mod differential;
 pub mod cases;
+pub mod format;
 pub mod compare;
 mod coverage;
 

@@ -50,6 +50,8 @@ use facts::Facts;
 use hierarchy::Hierarchy;
 use index::{Bucket, Index};
 use parse::Places;
+pub(super) use parse::parses;
+pub(super) use scan::tokens;
 use words::Words;
 
 /// The validated Cedar policies of a bundle.

@@ -61,6 +61,13 @@ pub(super) fn parse<'a>(
     (parsed, places)
 }
 
+/// Whether one file can be parsed, safely and by itself; a finding says why not.
+pub(in crate::policy) fn parses(file: &str, text: &str, findings: &mut Findings) -> bool {
+    let before = findings.0.len();
+    parse(vec![Source { file, text }], findings);
+    findings.0.len() == before
+}
+
 /// The parser calls policies `policy0`, `policy1`, … in the order of the text.
 fn named<'a>(
     source: Source<'a>,

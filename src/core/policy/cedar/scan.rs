@@ -41,7 +41,7 @@ pub(super) fn statements(text: &str) -> Result<Vec<Statement>, Excess> {
 }
 
 /// Words, strings with their quotes, comments, `&&`, `||` and single characters, each with its offset.
-pub(super) fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(in crate::policy) fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use regorus::unstable::{Module, Ref};
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
@@ -136,6 +137,21 @@ fn load_as_parsed(
     }
     prepare(&mut engine, findings)?;
     Some((engine, rules))
+}
+
+/// One file as the engine's parser reads it, checked no further; `None` after a finding.
+pub(in crate::policy) fn module_of(
+    file: &str,
+    text: &str,
+    findings: &mut Findings,
+) -> Option<Ref<Module>> {
+    let mut engine = new_engine(Duration::MAX);
+    let mut sources = Sources::default();
+    let mut own = Findings::default();
+    add_module(&mut engine, file, text.as_bytes(), &mut sources, &mut own);
+    sources.lead_back(own.0.iter_mut());
+    findings.0.append(&mut own.0);
+    engine.get_modules().first().cloned()
 }
 
 fn is_module(file: &str, modules: Modules) -> bool {

@@ -48,6 +48,7 @@ use rules::Rules;
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
 pub(super) use coverage::CoverageRun;
 pub(super) use input::ConnectionValues;
+pub(super) use load::module_of;
 pub(super) use outline::test_items;
 pub use tests_runner::{
     FailedExpression, RegoTestOutcome, RegoTestResult, SeenValue, run_rego_tests,

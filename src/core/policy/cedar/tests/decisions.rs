@@ -269,25 +269,25 @@ fn the_example_decides_as_its_comments_say() {
         matrix.push_str(&format!("{who} {what}: {}\n", decided(&bundle, &request)));
     }
     expect![[r#"
-        web GET /orders/17: allow allowed web-reads-orders:orders.cedar:4
-        web POST /orders: deny forbidden post-needs-tenant:orders.cedar:71
-        web POST /orders tenant: allow allowed web-creates-orders:orders.cedar:11
+        web GET /orders/17: allow allowed web-reads-orders:orders.cedar:3
+        web POST /orders: deny forbidden post-needs-tenant:orders.cedar:70
+        web POST /orders tenant: allow allowed web-creates-orders:orders.cedar:10
         web POST /orders/17/payment tenant: deny not_allowed
-        web DELETE /orders/17: deny forbidden only-admins-delete:orders.cedar:56
+        web DELETE /orders/17: deny forbidden only-admins-delete:orders.cedar:55
         web GET /reports/daily: deny not_allowed
-        payments GET /orders/17: allow allowed payments-reads-orders:orders.cedar:19
-        payments POST /orders/17/payment: deny forbidden post-needs-tenant:orders.cedar:71
-        payments POST /orders/17/payment tenant: allow allowed payments-pays-orders:orders.cedar:27
+        payments GET /orders/17: allow allowed payments-reads-orders:orders.cedar:18
+        payments POST /orders/17/payment: deny forbidden post-needs-tenant:orders.cedar:70
+        payments POST /orders/17/payment tenant: allow allowed payments-pays-orders:orders.cedar:26
         payments POST /orders/17/lines/payment tenant: deny not_allowed
         payments POST /orders tenant: deny not_allowed
-        batch GET /reports/daily: allow allowed batch-reads-reports:orders.cedar:35
+        batch GET /reports/daily: allow allowed batch-reads-reports:orders.cedar:34
         batch PUT /reports/daily: deny not_allowed
         batch GET /orders/17: deny not_allowed
-        admin DELETE /orders/17: allow allowed admins-delete-orders:orders.cedar:49
+        admin DELETE /orders/17: allow allowed admins-delete-orders:orders.cedar:48
         admin DELETE /reports/daily: deny not_allowed
-         GET /healthz: allow allowed everyone-asks-for-health:orders.cedar:42
+         GET /healthz: allow allowed everyone-asks-for-health:orders.cedar:41
          GET /orders/17: deny not_allowed
-        ../../quarantine/sa/web GET /healthz: deny forbidden quarantined:orders.cedar:64
+        ../../quarantine/sa/web GET /healthz: deny forbidden quarantined:orders.cedar:63
         web GET /admin: deny not_allowed
     "#]]
     .assert_eq(&matrix);

@@ -1,0 +1,217 @@
+//! `portreeve policy fmt`: policy files as they should be written.
+
+mod diff;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::io::{Read as _, Write, stdin, stdout};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+use portreeve_core::policy::format::is_formatted;
+use portreeve_core::policy::{Files, Finding, Findings};
+
+use super::report::{place, printable};
+use super::work::{Answer, Task, in_worker};
+use crate::commands::Exit;
+use crate::loader::{Failure, Guard};
+use files::Source;
+
+/// Files for one worker: a second of work.
+const BATCH: usize = 200;
+const GUARD_SECONDS: u64 = 60;
+/// More than the largest file that a bundle may hold.
+const MAX_STDIN_BYTES: u64 = (16 << 20) + 1;
+
+/// Write policy files as they should be written.
+///
+/// Reads `*.rego` and `*.cedar` files and writes those that change in place, each whole or not at
+/// all. Rego is written as `opa fmt` writes it, Cedar as `cedar format` does with its own widths.
+/// Only lines, blanks and the order of imports change: what a file says and its comments stay, and a
+/// file of which that cannot be shown is named and left alone. Data and tests in JSON and YAML are
+/// left alone, too.
+///
+/// A folder is searched for files, but for hidden ones and links. `-` formats standard input to
+/// standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(in crate::commands) struct Args {
+    /// Files, or folders of files; `-` is standard input
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Write nothing; name the files that would change
+    #[arg(long)]
+    check: bool,
+    /// Write nothing; print what would change
+    #[arg(long)]
+    diff: bool,
+    /// What standard input would be called as a file: its ending names the language
+    #[arg(long, value_name = "NAME", default_value = "stdin.rego")]
+    stdin_name: String,
+}
+
+const AFTER_HELP: &str = "\
+Exit code: 0 all is as it should be written, or is now; 1 with --check a file would change, or a
+           file cannot be formatted (the others still are); 2 a file cannot be read or written
+
+Examples:
+  portreeve policy fmt policies/
+  portreeve policy fmt --check --diff policies/   # in CI: what would change, and exit code 1
+  portreeve policy fmt --stdin-name orders.cedar - < orders.cedar";
+
+/// The file as it should be written, or why it is left alone.
+pub(in crate::commands) type Formatted = Result<String, Findings>;
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let guard = Guard { seconds: GUARD_SECONDS, ..Guard::default() };
+    let format = |files: &Files| in_worker(&Task::Format, files, guard);
+    let out = &mut stdout().lock();
+    if args.paths.iter().any(|path| path.as_os_str() == "-") {
+        ensure!(args.paths.len() == 1, "`-` is formatted alone");
+        return of_stdin(out, args, &format);
+    }
+    let sources = files::find(&args.paths)?;
+    report(out, args, &sources, &format)
+}
+
+/// Formats every file; the answers stand in the order of the files.
+fn formatted(
+    sources: &[Source],
+    format: &impl Fn(&Files) -> Result<Answer, Failure>,
+) -> anyhow::Result<Vec<Formatted>> {
+    let mut all = Vec::with_capacity(sources.len());
+    for batch in sources.chunks(BATCH) {
+        let mut done: Vec<Option<Formatted>> = vec![None; batch.len()];
+        // A file that ends the worker is left out, and the others are asked for again.
+        while done.iter().any(Option::is_none) {
+            let mut files = Files::default();
+            for (index, source) in batch.iter().enumerate() {
+                if done.get(index).is_some_and(Option::is_none) {
+                    files.insert(&key(index, source), source.content.clone())?;
+                }
+            }
+            match format(&files) {
+                Ok(Answer::Formatted(answers)) => {
+                    for (key, answer) in answers {
+                        set(&mut done, &key, answer)?;
+                    }
+                    ensure!(done.iter().all(Option::is_some), "the worker left a file out");
+                }
+                Ok(_) => bail!("the answer is to another task"),
+                Err(failure) if failure.is_by_policy() => {
+                    let finding = failure.finding("formatting");
+                    let key = finding.file.clone();
+                    set(&mut done, &key, Err(Findings(vec![finding])))?;
+                }
+                Err(failure) => return Err(failure).context("failed to format in a worker"),
+            }
+        }
+        all.extend(done.into_iter().flatten());
+    }
+    Ok(all)
+}
+
+/// What a worker calls a file: paths of this machine are none of its business.
+fn key(index: usize, source: &Source) -> String {
+    let ending = source.path.extension().unwrap_or_default().to_string_lossy();
+    format!("{index}.{ending}")
+}
+
+fn set(done: &mut [Option<Formatted>], key: &str, answer: Formatted) -> anyhow::Result<()> {
+    let index = key.split('.').next().and_then(|index| index.parse::<usize>().ok());
+    let place = index.and_then(|index| done.get_mut(index)).filter(|place| place.is_none());
+    *place.context("the worker died before it named a file")? = Some(answer);
+    Ok(())
+}
+
+fn report(
+    out: &mut impl Write,
+    args: &Args,
+    sources: &[Source],
+    format: &impl Fn(&Files) -> Result<Answer, Failure>,
+) -> anyhow::Result<Exit> {
+    let only_looks = args.check || args.diff;
+    let (mut changed, mut refused) = (0_usize, 0_usize);
+    for (source, answer) in sources.iter().zip(formatted(sources, format)?) {
+        let name = source.path.display().to_string();
+        let text = match answer {
+            Ok(text) if text.as_bytes() == source.content => continue,
+            Ok(text) => text,
+            Err(findings) => {
+                refused += 1;
+                print_findings(out, &name, &findings)?;
+                continue;
+            }
+        };
+        changed += 1;
+        if args.diff {
+            let before = String::from_utf8_lossy(&source.content);
+            write!(out, "{}", diff::unified(&printable(&name), &before, &text))?;
+        } else {
+            writeln!(out, "{}", printable(&name))?;
+        }
+        if !only_looks {
+            files::write(source, &text)?;
+        }
+    }
+    let verb = if only_looks { "would change" } else { "formatted" };
+    let same = sources.len() - changed - refused;
+    let refusals = match refused {
+        0 => String::new(),
+        count => format!(", {count} left alone with an error"),
+    };
+    // A diff is for a program, too: people read the sentence beside it.
+    writeln!(std::io::stderr(), "{changed} {verb}, {same} as they should be{refusals}")?;
+    if args.check && changed > 0 {
+        writeln!(std::io::stderr(), "format them with `portreeve policy fmt`")?;
+    }
+    Ok(if refused > 0 || (args.check && changed > 0) { Exit::No } else { Exit::Good })
+}
+
+fn print_findings(out: &mut impl Write, name: &str, findings: &Findings) -> anyhow::Result<()> {
+    for Finding { line, column, message, hint, .. } in &findings.0 {
+        let column = if *column > 0 { format!(":{column}") } else { String::new() };
+        writeln!(out, "{}{column}: error: {}", place(name, *line), printable(message))?;
+        if let Some(hint) = hint {
+            writeln!(out, "  hint: {}", printable(hint))?;
+        }
+    }
+    Ok(())
+}
+
+/// Formats standard input; where that cannot be done nothing is written, so that an editor keeps
+/// what it has.
+fn of_stdin(
+    out: &mut impl Write,
+    args: &Args,
+    format: &impl Fn(&Files) -> Result<Answer, Failure>,
+) -> anyhow::Result<Exit> {
+    let name = &args.stdin_name;
+    ensure!(is_formatted(name), "`{name}` ends neither in `.rego` nor in `.cedar`");
+    let mut content = Vec::new();
+    let read = stdin().lock().take(MAX_STDIN_BYTES).read_to_end(&mut content);
+    read.context("failed to read standard input")?;
+    let source = Source { path: name.into(), content };
+    let answer = formatted(std::slice::from_ref(&source), format)?.pop();
+    match answer.context("standard input was not formatted")? {
+        Err(findings) => {
+            print_findings(&mut std::io::stderr(), name, &findings)?;
+            Ok(Exit::No)
+        }
+        Ok(text) if args.diff => {
+            let before = String::from_utf8_lossy(&source.content);
+            write!(out, "{}", diff::unified(&printable(name), &before, &text))?;
+            Ok(exit(args.check && text.as_bytes() != source.content))
+        }
+        Ok(text) if args.check => Ok(exit(text.as_bytes() != source.content)),
+        Ok(text) => {
+            out.write_all(text.as_bytes())?;
+            Ok(Exit::Good)
+        }
+    }
+}
+
+const fn exit(differs: bool) -> Exit {
+    if differs { Exit::No } else { Exit::Good }
+}
