@@ -1,8 +1,10 @@
 //! What the sidecar tells about itself: the published shape of `/status` and of verbose readiness.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use portreeve_core::Timestamp;
+use portreeve_core::policy::Ways;
 use serde::{Deserialize, Serialize};
 
 /// How ready one part is.
@@ -70,6 +72,8 @@ pub struct PolicyStatus {
     pub last_success: Timestamp,
     /// Why the newest candidate is not active.
     pub last_error: Option<String>,
+    /// How the policies are evaluated; of a long list the part that every request pays for.
+    pub ways: Arc<Ways>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

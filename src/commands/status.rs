@@ -117,6 +117,14 @@ fn in_words(status: &Status) -> String {
             let (active, read) = (age(policy.activated), age(policy.last_success));
             let source = &policy.source;
             line("policy", format!("{commit} of {source}, active for {active}, read {read} ago"));
+            let ways = &policy.ways;
+            line(
+                "  ways",
+                format!(
+                    "{} native, {} interpreter, {} always",
+                    ways.native, ways.interpreter, ways.always
+                ),
+            );
             if let Some(error) = &policy.last_error {
                 line("  refused", error.clone());
             }
@@ -151,8 +159,11 @@ fn span(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use expect_test::{Expect, expect};
     use portreeve_core::Timestamp;
+    use portreeve_core::policy::Ways;
 
     use super::*;
     use crate::admin::{IdentityStatus, LogStatus, Part, PolicyStatus, Readiness};
@@ -178,6 +189,7 @@ mod tests {
                 activated: at(90_000),
                 last_success: at(99_990),
                 last_error: None,
+                ways: Arc::new(Ways { native: 3, interpreter: 1, always: 0, policies: vec![] }),
             }),
             log: LogStatus {
                 target: "/log".to_owned(),
@@ -205,6 +217,7 @@ mod tests {
             identity   spiffe://td/orders, 47m 2s left
               trusts   td
             policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
+              ways     3 native, 1 interpreter, 0 always
             log        /log, written; next record 7, 0 queued, 0 lost
         "#]],
         );

@@ -3,7 +3,7 @@
 //! It reads the bytes, then gives up every right, then loads them on a stack as large as a serving
 //! thread's and tries some requests. Whatever a hostile bundle does to it ends here.
 
-use portreeve_core::policy::{Bundle, Files, Findings, Revision, UnboundedBuiltins};
+use portreeve_core::policy::{Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins};
 
 use super::protocol::{CheckRequest, Checked, Counts, Job, bounded, bounded_findings};
 use super::{LoaderError, disk, sandbox, trial, worker};
@@ -31,7 +31,7 @@ pub fn main() -> Result<(), LoaderError> {
         load_and_try(&files, revision, assignment.unbounded_builtins)
     });
     worker::reply(&match attempt {
-        Ok(Ok((counts, findings))) => {
+        Ok(Ok(Passed { counts, findings, .. })) => {
             let findings = bounded_findings(findings);
             Checked::Ok { digest: request.digest, findings, counts }
         }
@@ -45,7 +45,11 @@ pub fn main() -> Result<(), LoaderError> {
 ///
 /// # Errors
 /// Findings of which at least one is an error.
-pub fn load_and_try(files: &Files, revision: Revision, builtins: UnboundedBuiltins) -> Verdict {
+pub fn load_and_try(
+    files: &Files,
+    revision: Revision,
+    builtins: UnboundedBuiltins,
+) -> Result<Passed, Findings> {
     let (bundle, mut findings) = Bundle::load(files, revision)?;
     let bundle = bundle.widened(builtins);
     let languages = bundle.languages();
@@ -55,10 +59,17 @@ pub fn load_and_try(files: &Files, revision: Revision, builtins: UnboundedBuilti
     }
     let counts =
         Counts { cedar_policies: languages.cedar_policies, rego_rules: languages.rego_rules };
-    Ok((counts, findings))
+    Ok(Passed { counts, ways: bundle.ways(), findings })
 }
 
-type Verdict = Result<(Counts, Findings), Findings>;
+/// What is known of a bundle that loads and decides in time.
+#[derive(Debug)]
+pub struct Passed {
+    pub counts: Counts,
+    pub ways: Vec<PolicyWay>,
+    /// Warnings.
+    pub findings: Findings,
+}
 
 fn rejected(text: &str, findings: Findings) -> Checked {
     Checked::Rejected { text: bounded(text), findings: bounded_findings(findings) }
@@ -75,8 +86,8 @@ mod tests {
             files.insert("p.cedar", policy.as_bytes().to_vec()).unwrap();
             load_and_try(&files, Revision::default(), UnboundedBuiltins::Refuse)
         };
-        let (counts, _) = check("permit(principal, action, resource);").unwrap();
-        assert_eq!(counts, Counts { cedar_policies: 1, rego_rules: 0 });
+        let passed = check("permit(principal, action, resource);").unwrap();
+        assert_eq!(passed.counts, Counts { cedar_policies: 1, rego_rules: 0 });
         assert!(check("permit(").unwrap_err().has_errors());
     }
 }

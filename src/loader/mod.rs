@@ -21,8 +21,8 @@ mod guard;
 use std::io;
 use std::path::PathBuf;
 
-pub use check::load_and_try;
 pub use check::main as check;
+pub use check::{Passed, load_and_try};
 pub use client::Keeper;
 pub use disk::{Place, bundle_path, read_bundle, sync_directory, write_atomically};
 pub use fetch::main as fetch;

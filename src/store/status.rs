@@ -1,12 +1,16 @@
 //! What the store says about itself, in the words of `portreeve status`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use portreeve_core::Timestamp;
-use portreeve_core::policy::{Bundle, Finding, Languages};
+use portreeve_core::policy::{Bundle, Finding, Languages, Ways};
 use serde::Serialize;
 
 use crate::loader::{SandboxReport, Source};
+
+/// As many policies are named in the status: it is read by people and polled.
+const MAX_WAYS: usize = 1_000;
 
 /// Everything that an operator asks about the store; times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +36,8 @@ pub struct ActiveStatus {
     pub since: Timestamp,
     pub cedar_policies: usize,
     pub rego_rules: usize,
+    /// How the policies are evaluated; shared, as it may be long.
+    pub ways: Arc<Ways>,
 }
 
 /// What went wrong last.
@@ -109,6 +115,7 @@ impl ActiveStatus {
             since,
             cedar_policies,
             rego_rules,
+            ways: Arc::new(Ways::of(bundle.ways(), MAX_WAYS)),
         }
     }
 }

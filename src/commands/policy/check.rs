@@ -4,7 +4,9 @@ use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use portreeve_core::policy::{Files, FilesError, Finding, Findings, Severity};
+use portreeve_core::policy::{
+    Files, FilesError, Finding, Findings, PolicyWay, Severity, Way, Ways,
+};
 use serde_json::json;
 
 use super::report::{place, printable};
@@ -30,10 +32,16 @@ pub(in crate::commands) struct Args {
     /// How findings are printed
     #[arg(long, value_enum, default_value = "pretty")]
     format: FindingsFormat,
+    /// Say for every policy how it is evaluated, not only for those that every request pays for
+    #[arg(long)]
+    ways: bool,
 }
 
 const AFTER_HELP: &str = "\
 Exit code: 0 no error (warnings do not count), 1 an error, 2 DIR cannot be read
+Ways:      native       plain comparisons, read from the request without an engine
+           interpreter  by the engine, for the requests that an index finds
+           always       by the engine, for every request: begin with a plain comparison
 Limits:    docs/policy-limits.md
 
 Examples:
@@ -63,6 +71,7 @@ struct BundleReport {
     digest: String,
     /// `None` where the bundle does not load.
     counts: Option<Counts>,
+    ways: Ways,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -71,19 +80,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(error) if error.is::<FilesError>() => {
             let mut report = Report::default();
             report.refuse(&args.folder, &error);
-            return print(&report, args.format);
+            return print(&report, args);
         }
         Err(error) => return Err(error),
     };
     let check = |files: &Files| in_worker(&Task::Check, files, Guard::default());
     let report = report_of(&files, &args.folder, check)?;
-    print(&report, args.format)
+    print(&report, args)
 }
 
-fn print(report: &Report, format: FindingsFormat) -> anyhow::Result<Exit> {
+fn print(report: &Report, args: &Args) -> anyhow::Result<Exit> {
     let out = &mut stdout().lock();
-    match format {
-        FindingsFormat::Pretty => print_pretty(out, report)?,
+    match args.format {
+        FindingsFormat::Pretty => print_pretty(out, report, args.ways)?,
         FindingsFormat::Json => print_json(out, report)?,
         FindingsFormat::Github => {
             for finding in &report.findings {
@@ -108,8 +117,12 @@ fn report_of(
         }
     };
     for Rooted { root, files } in bundles {
+        let mut ways = Vec::new();
         let (digest, counts, findings) = match check(&files) {
-            Ok(Answer::Loads { digest, counts, findings }) => (digest, Some(counts), findings),
+            Ok(Answer::Loads { digest, counts, ways: of_policies, findings }) => {
+                ways = of_policies;
+                (digest, Some(counts), findings)
+            }
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
             Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
                 bail!("the answer is to another task")
@@ -120,7 +133,13 @@ fn report_of(
             Err(failure) => return Err(failure).context("failed to check in a worker"),
         };
         report.add(&root, &files, findings.0);
-        report.bundles.push(BundleReport { root: root.display().to_string(), digest, counts });
+        let ways = Ways::of(ways, usize::MAX);
+        report.bundles.push(BundleReport {
+            root: root.display().to_string(),
+            digest,
+            counts,
+            ways,
+        });
     }
     Ok(report)
 }
@@ -169,7 +188,7 @@ fn source_line(files: &Files, finding: &Finding) -> Option<String> {
     text.lines().nth(index).map(str::to_owned)
 }
 
-fn print_pretty(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn print_pretty(out: &mut impl Write, report: &Report, all_ways: bool) -> io::Result<()> {
     for finding in &report.findings {
         print_finding(out, finding)?;
     }
@@ -185,9 +204,26 @@ fn print_pretty(out: &mut impl Write, report: &Report) -> io::Result<()> {
             )?,
             None => writeln!(out, "{root}: does not load")?,
         }
+        print_ways(out, bundle, all_ways)?;
     }
     let errors = counted(report.count(Severity::Error), "error", "errors");
     writeln!(out, "{errors}, {}", counted(report.count(Severity::Warning), "warning", "warnings"))
+}
+
+/// How the policies are evaluated: how many each way, and which of them cost every request.
+fn print_ways(out: &mut impl Write, bundle: &BundleReport, all: bool) -> io::Result<()> {
+    let Ways { native, interpreter, always, policies } = &bundle.ways;
+    if policies.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  evaluated: {native} native, {interpreter} interpreter, {always} always")?;
+    for PolicyWay { policy, way, why } in policies.iter().filter(|p| all || p.way == Way::Always) {
+        let file = Path::new(&bundle.root).join(&*policy.file).display().to_string();
+        let (id, place) = (printable(&policy.id), place(&file, policy.line));
+        let why = if why.is_empty() { String::new() } else { format!(": {}", printable(why)) };
+        writeln!(out, "    {:<11}  {place} {id}{why}", way.as_str())?;
+    }
+    Ok(())
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {
@@ -228,6 +264,7 @@ fn print_json(out: &mut impl Write, report: &Report) -> anyhow::Result<()> {
             "loads": bundle.counts.is_some(),
             "cedar_policies": bundle.counts.map(|counts| counts.cedar_policies),
             "rego_rules": bundle.counts.map(|counts| counts.rego_rules),
+            "ways": bundle.ways,
         })
     };
     let document = json!({
@@ -280,7 +317,10 @@ mod tests {
 
     #[test]
     fn a_report_is_good_only_where_every_bundle_loads() {
-        let bundle = |counts| BundleReport { root: String::new(), digest: String::new(), counts };
+        let bundle = |counts| {
+            let (root, digest, ways) = (String::new(), String::new(), Ways::default());
+            BundleReport { root, digest, counts, ways }
+        };
         let good = || bundle(Some(Counts::default()));
         assert!(Report { findings: vec![], bundles: vec![good()] }.is_good());
         assert!(!Report { findings: vec![], bundles: vec![good(), bundle(None)] }.is_good());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, Revision, UnboundedBuiltins, check_tests, decide,
+    Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::eval;
 use crate::commands::Format;
-use crate::loader::{Counts, Failure, Guard, guarded, load_and_try, serve_guarded};
+use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
 /// What is to be done with the files of one bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub(in crate::commands) enum Asked {
 /// What became of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Answer {
-    Loads { digest: String, counts: Counts, findings: Findings },
+    Loads { digest: String, counts: Counts, ways: Vec<PolicyWay>, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
     Decided { is_allowed: bool, text: String },
@@ -86,9 +86,9 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
     let revision = Revision { digest: digest.as_str().into(), ..Revision::default() };
     if matches!(task, Task::Check) {
         return match load_and_try(files, revision, UnboundedBuiltins::Refuse) {
-            Ok((counts, mut findings)) => {
+            Ok(Passed { counts, ways, mut findings }) => {
                 check_tests(files, &mut findings);
-                Answer::Loads { digest, counts, findings }
+                Answer::Loads { digest, counts, ways, findings }
             }
             Err(mut findings) => {
                 check_tests(files, &mut findings);

@@ -157,6 +157,7 @@ impl Live {
             activated: active.since,
             last_success: status.last_success.unwrap_or(active.since),
             last_error: status.last_error.as_ref().map(in_words),
+            ways: active.ways,
         })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
 use super::manifest::{Language, Manifest};
-use super::{Files, Finding, Findings, Reason, cedar, rego};
+use super::{Files, Finding, Findings, PolicyWay, Reason, cedar, rego};
 use crate::request::AccessRequest;
 
 /// More findings than this help nobody; the first are kept.
@@ -104,6 +104,12 @@ impl Bundle {
             cedar_policies: self.cedar.as_ref().map_or(0, cedar::Policies::count),
             rego_rules: self.rego.as_ref().map_or(0, rego::Policies::rule_count),
         }
+    }
+
+    /// How each policy is evaluated.
+    #[must_use]
+    pub fn ways(&self) -> Vec<PolicyWay> {
+        self.rego.as_ref().map(rego::Policies::ways).unwrap_or_default()
     }
 
     /// Gives builtins room beyond what a serving thread has time for; the bundle then

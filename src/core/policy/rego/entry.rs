@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use regorus::Value;
 use regorus::unstable::{Module, Ref, Rule};
 
 use super::super::{Findings, PolicyRef};
+use super::index::{Index, constant};
 use super::paths::RulePath;
 use super::rules::{Definition, Kind, Rules};
 
@@ -26,6 +28,20 @@ pub(super) struct EntryRule {
     /// The rules that make an object key by key, `allow["allowed"] := …`; then the rule has no
     /// definitions of its own.
     pub(super) parts: Vec<Self>,
+    pub(super) plan: Plan,
+}
+
+/// How the value of a rule is found.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// Definition by definition, those alone that a request may match.
+    Indexed {
+        index: Index,
+        /// Where no definition holds.
+        otherwise: Value,
+    },
+    /// All definitions at once, for this reason.
+    Whole(&'static str),
 }
 
 #[derive(Debug)]
@@ -92,6 +108,7 @@ fn allow_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
         name: path.to_string(),
         definitions: Vec::new(),
         parts,
+        plan: Plan::Whole("it is made of parts"),
     })
 }
 
@@ -115,12 +132,44 @@ fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
         module: definition.module.clone(),
         rule: definition.rule.clone(),
     });
+    let definitions: Vec<EntryDefinition> = definitions.collect();
+    let plan = plan(path, &definitions, rules);
     Some(EntryRule {
         path: path.clone(),
         name: path.to_string(),
-        definitions: definitions.collect(),
+        definitions,
         parts: Vec::new(),
+        plan,
     })
+}
+
+fn plan(path: &RulePath, definitions: &[EntryDefinition], rules: &Rules) -> Plan {
+    let all = rules.at(path);
+    let above = (1..path.0.len())
+        .any(|length| rules.contains(&RulePath(path.0.get(..length).unwrap_or_default().to_vec())));
+    if all.iter().all(|d| d.kind == Kind::Default) {
+        Plan::Whole("it is a default alone")
+    } else if all.iter().any(|d| d.kind == Kind::Object) {
+        Plan::Whole("its keys are computed")
+    } else if above || rules.below(path).next().is_some() {
+        Plan::Whole("other rules make parts of its value")
+    } else if let Some(otherwise) = otherwise(all) {
+        Plan::Indexed { index: Index::of(definitions, rules), otherwise }
+    } else {
+        Plan::Whole("its default is computed")
+    }
+}
+
+/// The value where no definition holds: the default, an empty set, or none.
+fn otherwise(all: &[Definition]) -> Option<Value> {
+    if all.iter().any(|d| d.kind == Kind::Set) {
+        return Some(Value::new_set());
+    }
+    let default = all.iter().find_map(|d| match &*d.rule {
+        Rule::Default { value, .. } => Some(value),
+        Rule::Spec { .. } => None,
+    });
+    default.map_or(Some(Value::Undefined), |value| constant(value))
 }
 
 fn check_allow(allow: &EntryRule, rules: &Rules, findings: &mut Findings) -> Option<()> {

@@ -1,4 +1,4 @@
-//! One decision: the entry rules by the interpreter, then the definitions that gave their values.
+//! One decision: the values of the entry rules, and the definitions that gave them.
 
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use super::super::decide::Verdict;
 use super::super::{EvaluationError, Outcome, PolicyRef, Reason};
 use super::entry::EntryRule;
 use super::result::{self, Answer};
-use super::rules::Rules;
-use super::{Policies, builtins, engines, input, load, message};
+use super::subject::Subject;
+use super::values::Found;
+use super::{Policies, builtins, engines, load};
 use crate::Timestamp;
 use crate::request::AccessRequest;
 
@@ -23,150 +24,138 @@ const DEFINITION_TIME_LIMIT: Duration = Duration::from_millis(50);
 const MAX_DEFINITIONS_TRIED: usize = 256;
 
 impl Policies {
-    /// Decides one request.
+    /// Decides one request, evaluating what it can match.
     pub(in crate::policy) fn evaluate(&self, request: &AccessRequest) -> Verdict {
-        self.evaluate_whole(input::document(request, self.reads), request.time)
+        self.verdict(&Subject::of_request(request, self.reads), false)
     }
 
     /// Decides on an input document of any shape, as [`evaluate`](Self::evaluate) decides on a
     /// request.
     #[expect(dead_code, reason = "the evidence that all ways agree is built beside this")]
     pub(in crate::policy) fn evaluate_document(&self, document: Value, now: Timestamp) -> Verdict {
-        self.evaluate_whole(document, now)
+        self.verdict(&Subject::of_document(document, now), false)
     }
 
     /// The meaning of the policy, which every other way of evaluating it must equal: all definitions
-    /// of the entry rules, by the interpreter. A panic leaves the engine that raised it behind, unused.
+    /// of the entry rules, by the interpreter.
+    #[expect(dead_code, reason = "the evidence that all ways agree is built beside this")]
     pub(in crate::policy) fn evaluate_whole(&self, document: Value, now: Timestamp) -> Verdict {
-        let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
-        builtins::set_now(now);
-        builtins::set_wide(self.is_wide);
-        engine.set_input(document);
-        let mut evaluation = Evaluation { engine, rules: &self.rules, is_clean: true };
+        self.verdict(&Subject::of_document(document, now), true)
+    }
+
+    /// A panic leaves the engine that raised it behind, unused.
+    fn verdict(&self, subject: &Subject<'_>, is_whole: bool) -> Verdict {
+        let (engine, limit) = (None, TIME_LIMIT);
+        let mut evaluation =
+            Evaluation { policies: self, subject, is_whole, engine, limit, is_clean: true };
         let verdict = evaluation.verdict(&self.entry.allow, self.entry.deny.as_ref());
-        let Evaluation { mut engine, is_clean, .. } = evaluation;
         // After an error the interpreter's state is in the middle of something.
-        if is_clean {
+        if let Evaluation { engine: Some(mut engine), is_clean: true, .. } = evaluation {
             engine.set_input(Value::Undefined); // the request is not kept
             drop(engine.take_prints());
             engines::put(self.id, engine);
         }
         verdict
     }
+
+    /// This thread's engine with the input of a decision.
+    pub(super) fn ready_engine(&self, subject: &Subject<'_>) -> Engine {
+        let mut engine = engines::take(self.id).unwrap_or_else(|| self.engine.clone());
+        builtins::set_now(subject.time);
+        builtins::set_wide(self.is_wide);
+        engine.set_input(subject.document().clone());
+        engine
+    }
 }
 
-struct Evaluation<'a> {
-    engine: Engine,
-    rules: &'a Rules,
-    is_clean: bool,
+/// One decision on its way.
+pub(super) struct Evaluation<'a> {
+    pub(super) policies: &'a Policies,
+    pub(super) subject: &'a Subject<'a>,
+    /// Without the index.
+    pub(super) is_whole: bool,
+    /// Once something needs it.
+    pub(super) engine: Option<Engine>,
+    /// The time limit of the engine.
+    pub(super) limit: Duration,
+    pub(super) is_clean: bool,
 }
 
 impl Evaluation<'_> {
     /// Error before forbid before allow: both rules are always evaluated.
     fn verdict(&mut self, allow: &EntryRule, deny: Option<&EntryRule>) -> Verdict {
-        let allow_value = self.value(allow);
-        let deny_value = deny.map(|deny| self.value(deny));
-        let (allow_value, deny_value) = match (allow_value, deny_value.transpose()) {
-            (Ok(allow), Ok(deny)) => (allow, deny.unwrap_or(Value::Undefined)),
-            (allow, deny) => {
-                let errors = [allow.err(), deny.err()].into_iter().flatten().collect();
+        let allowed = self.value(allow);
+        let denied = deny.map(|deny| self.value(deny)).transpose();
+        let (allowed, denied) = match (allowed, denied) {
+            (Ok(allowed), Ok(denied)) => (allowed, denied.unwrap_or(Found::NOTHING)),
+            (allowed, denied) => {
+                let errors = [allowed.err(), denied.err()].into_iter().flatten().collect();
                 return Verdict { errors, ..Verdict::of(Outcome::Error, Reason::PolicyError) };
             }
         };
-        let forbids = match result::forbids(&deny_value) {
+        let forbids = match result::forbids(&denied.value) {
             Ok(forbids) => forbids,
-            Err(text) => return self.bad_result(deny.unwrap_or(allow), &deny_value, text),
+            Err(text) => return self.bad_result(deny.unwrap_or(allow), denied, text),
         };
-        let answer = match result::answer(&allow_value) {
+        let answer = match result::answer(&allowed.value) {
             Ok(answer) => answer,
-            Err(text) => return self.bad_result(allow, &allow_value, text),
+            Err(text) => return self.bad_result(allow, allowed, text),
         };
         if let Some(deny) = deny.filter(|_| forbids) {
-            let policies = self.deciding(deny, &deny_value);
+            let policies = self.deciding(deny, denied);
             return Verdict { policies, ..Verdict::of(Outcome::Deny, Reason::Forbidden) };
         }
-        let Some(Answer { allowed, effects }) = answer else {
+        let Some(Answer { allowed: is_allowed, effects }) = answer else {
             return Verdict::of(Outcome::Deny, Reason::Undefined);
         };
-        if allowed {
-            let policies = self.deciding(allow, &allow_value);
+        if is_allowed {
+            let policies = self.deciding(allow, allowed);
             return Verdict { policies, effects, ..Verdict::of(Outcome::Allow, Reason::Allowed) };
         }
         Verdict { effects, ..Verdict::of(Outcome::Deny, Reason::NotAllowed) }
     }
 
-    /// Of a rule in parts the object of those that are defined.
-    fn value(&mut self, rule: &EntryRule) -> Result<Value, EvaluationError> {
-        if rule.parts.is_empty() {
-            return self.value_of_one(rule);
-        }
-        let mut object = Value::new_object();
-        for part in &rule.parts {
-            let value = self.value_of_one(part)?;
-            let keys = part.path.0.get(rule.path.0.len()..).unwrap_or_default();
-            if value != Value::Undefined && put(&mut object, keys, value).is_none() {
-                let policy = part.definitions.first().map(|first| first.policy.clone());
-                let text = "two rules give one key different values".to_owned();
-                return Err(EvaluationError { policy, text });
-            }
-        }
-        Ok(object)
-    }
-
-    fn value_of_one(&mut self, rule: &EntryRule) -> Result<Value, EvaluationError> {
-        self.engine.eval_rule(rule.name.clone()).map_err(|error| {
-            self.is_clean = false;
-            let message = message::parse(&error.to_string());
-            let raised_by = self.rules.around(&message.file, message.line);
-            let policy = raised_by.map(|definition| PolicyRef {
-                id: definition.path.to_string().into(),
-                file: definition.file.as_str().into(),
-                line: message.line,
-            });
-            let first = || rule.definitions.first().map(|first| first.policy.clone());
-            EvaluationError { policy: policy.or_else(first), text: message.text }
-        })
-    }
-
-    fn bad_result(&mut self, rule: &EntryRule, value: &Value, text: String) -> Verdict {
-        let policies = self.deciding(rule, value);
+    fn bad_result(&mut self, rule: &EntryRule, found: Found, text: String) -> Verdict {
+        let policies = self.deciding(rule, found);
         let errors = vec![EvaluationError { policy: policies.first().cloned(), text }];
         Verdict { policies, errors, ..Verdict::of(Outcome::Deny, Reason::BadResult) }
     }
 
-    /// The definitions that gave the value, found by evaluating each alone: the first that gives
-    /// the whole value, or all that add to a set. A rule with one definition needs no search; of a
-    /// rule in parts the part `allowed` decided.
-    fn deciding(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
+    /// The definitions that gave the value: the first that gives the whole value, or all that add to a
+    /// set; of a rule in parts the part `allowed` decided. The first of all where none did.
+    fn deciding(&mut self, rule: &EntryRule, found: Found) -> Vec<PolicyRef> {
+        let Found { value, by } = found;
         if let Some(first) = rule.parts.first() {
             let allowed = rule.path.push("allowed");
             return match rule.parts.iter().find(|part| part.path == allowed) {
-                Some(part) => self.deciding(part, &value["allowed"]),
+                Some(part) => self.deciding(part, Found { value: value["allowed"].clone(), by }),
                 None => first.definitions.first().map(|d| d.policy.clone()).into_iter().collect(),
             };
         }
-        if let [only] = rule.definitions.as_slice() {
-            return vec![only.policy.clone()];
-        }
-        load::set_time_limit(&mut self.engine, DEFINITION_TIME_LIMIT);
-        let found = self.search(rule, value);
-        load::set_time_limit(&mut self.engine, TIME_LIMIT);
+        let found = match (rule.definitions.as_slice(), by) {
+            ([only], _) => vec![only.policy.clone()],
+            (_, Some(by)) => by,
+            (_, None) => self.searched(rule, &value),
+        };
         if found.is_empty() {
-            return rule
-                .definitions
-                .first()
-                .map(|first| first.policy.clone())
-                .into_iter()
-                .collect();
+            return rule.definitions.first().map(|d| d.policy.clone()).into_iter().collect();
         }
+        found
+    }
+
+    /// Finds the definitions by evaluating each alone.
+    fn searched(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
+        load::set_time_limit(self.engine(), DEFINITION_TIME_LIMIT);
+        let found = self.search(rule, value);
+        load::set_time_limit(self.engine(), TIME_LIMIT);
         found
     }
 
     fn search(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
         let mut found = Vec::new();
         for definition in rule.definitions.iter().take(MAX_DEFINITIONS_TRIED) {
-            let alone =
-                self.engine.eval_rule_in_module(&definition.module, &definition.rule, false);
+            let engine = self.engine();
+            let alone = engine.eval_rule_in_module(&definition.module, &definition.rule, false);
             let Ok(data) = alone else {
                 self.is_clean = false;
                 break;
@@ -186,16 +175,4 @@ impl Evaluation<'_> {
         }
         found
     }
-}
-
-/// Puts a value where the keys say, making objects on the way; `None` where another value stands.
-fn put(object: &mut Value, keys: &[String], value: Value) -> Option<()> {
-    let (key, rest) = keys.split_first()?;
-    let inner = object.as_object_mut().ok()?;
-    let key = Value::from(key.as_str());
-    if rest.is_empty() {
-        let place = inner.get_or_insert_with(key, || value.clone());
-        return (*place == value).then_some(());
-    }
-    put(inner.get_or_insert_with(key, Value::new_object), rest, value)
 }

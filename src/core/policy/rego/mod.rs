@@ -19,8 +19,11 @@ mod module_files;
 mod load;
 mod entry;
 mod input;
+mod subject;
+mod index;
 mod result;
 mod engines;
+mod values;
 mod evaluate;
 mod tests_runner;
 mod compliance;
@@ -31,8 +34,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use regorus::Engine;
 
-use super::{Files, Findings};
-use entry::Entry;
+use super::{Files, Findings, PolicyWay, Way};
+use entry::{Entry, EntryRule, Plan};
 use input::Reads;
 use load::{Loaded, Modules};
 use rules::Rules;
@@ -83,8 +86,27 @@ impl Policies {
         self.is_wide
     }
 
+    /// How each definition of the entry rules is evaluated.
+    pub(super) fn ways(&self) -> Vec<PolicyWay> {
+        let rules = std::iter::once(&self.entry.allow).chain(&self.entry.deny);
+        rules.flat_map(|rule| std::iter::once(rule).chain(&rule.parts)).flat_map(of_rule).collect()
+    }
+
     /// How many rule definitions are served.
     pub(super) fn rule_count(&self) -> usize {
         self.rules.count()
+    }
+}
+
+fn of_rule(rule: &EntryRule) -> Vec<PolicyWay> {
+    let policies = rule.definitions.iter().map(|definition| definition.policy.clone());
+    match &rule.plan {
+        Plan::Indexed { index, .. } => policies
+            .zip(index.ways())
+            .map(|(policy, (way, why))| PolicyWay { policy, way, why })
+            .collect(),
+        Plan::Whole(why) => policies
+            .map(|policy| PolicyWay { policy, way: Way::Always, why: (*why).to_owned() })
+            .collect(),
     }
 }

@@ -17,6 +17,13 @@ pub(super) struct Static {
     pub(super) tail: Vec<Option<String>>,
 }
 
+impl Static {
+    /// A name alone.
+    pub(super) fn name(name: &str) -> Self {
+        Self { root: name.to_owned(), rest: Vec::new(), is_whole: true, tail: Vec::new() }
+    }
+}
+
 impl RulePath {
     pub(super) fn join(&self, rest: &[String]) -> Self {
         Self(self.0.iter().chain(rest).cloned().collect())

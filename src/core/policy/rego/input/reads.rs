@@ -61,6 +61,11 @@ impl Reads {
         reads
     }
 
+    #[cfg(test)]
+    pub(in super::super) const fn everything() -> Self {
+        Self(u8::MAX)
+    }
+
     pub(in super::super) const fn is_nothing(self) -> bool {
         self.0 == 0
     }

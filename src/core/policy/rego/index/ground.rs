@@ -1,0 +1,182 @@
+//! Conditions without local variables: the engine evaluates them first, in the order of the text.
+//!
+//! One that is no plain test may raise an error. Two that are written alike raise it alike, whatever
+//! else their rules say, so a canonical text tells them apart.
+
+use std::collections::BTreeSet;
+
+use regorus::Value;
+use regorus::unstable::{Expr, Literal, LiteralStmt, Ref};
+
+use super::super::names::{Names, dotted};
+use super::super::paths::{Static, static_part};
+use super::super::rules::Rules;
+
+/// What names mean inside one body.
+pub(super) struct Scope<'a> {
+    pub(super) names: &'a Names<'a>,
+    pub(super) rules: &'a Rules,
+    /// Names that the body declares: they are local wherever they stand in it.
+    pub(super) locals: BTreeSet<String>,
+}
+
+impl Scope<'_> {
+    /// The canonical text of a statement that has no local variable, loop or `with`; `None` for any
+    /// other.
+    pub(super) fn statement(&self, statement: &LiteralStmt) -> Option<String> {
+        if !statement.with_mods.is_empty() {
+            return None;
+        }
+        match &statement.literal {
+            Literal::Expr { expr, .. } => self.text(expr),
+            Literal::NotExpr { expr, .. } => Some(format!("not {}", self.text(expr)?)),
+            Literal::SomeVars { .. } | Literal::SomeIn { .. } | Literal::Every { .. } => None,
+        }
+    }
+
+    /// Whether a statement of which there is a canonical text can be no error: references to the
+    /// input, to data that no rule makes, and comparisons of these.
+    pub(super) fn is_harmless(&self, statement: &LiteralStmt) -> bool {
+        match &statement.literal {
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.cannot_raise(expr),
+            Literal::SomeVars { .. } | Literal::SomeIn { .. } | Literal::Every { .. } => false,
+        }
+    }
+
+    pub(super) fn is_local(&self, name: &str) -> bool {
+        self.locals.contains(name)
+    }
+
+    fn text(&self, expr: &Expr) -> Option<String> {
+        if let Some(constant) = constant(expr) {
+            return Some(constant.to_string());
+        }
+        let text = if let Expr::Var { span, .. } = expr {
+            self.name(span.text())?
+        } else if let Expr::RefDot { refr, field, .. } = expr {
+            format!("{}[{}]", self.text(refr)?, Value::from(field.0.text()))
+        } else if let Expr::RefBrack { refr, index, .. } = expr {
+            format!("{}[{}]", self.text(refr)?, self.text(index)?)
+        } else if let Expr::Array { items, .. } = expr {
+            format!("[{}]", self.list(items)?)
+        } else if let Expr::Set { items, .. } = expr {
+            format!("set({})", self.list(items)?)
+        } else if let Expr::Object { fields, .. } = expr {
+            let fields = fields
+                .iter()
+                .map(|(_, key, value)| Some(format!("{}: {}", self.text(key)?, self.text(value)?)));
+            format!("{{{}}}", fields.collect::<Option<Vec<_>>>()?.join(", "))
+        } else if let Expr::Call { fcn, params, .. } = expr {
+            format!("{}({})", self.callee(fcn)?, self.list(params)?)
+        } else if let Expr::UnaryExpr { expr, .. } = expr {
+            format!("-({})", self.text(expr)?)
+        } else if let Expr::BinExpr { op, lhs, rhs, .. } = expr {
+            format!("({} {op:?} {})", self.text(lhs)?, self.text(rhs)?)
+        } else if let Expr::BoolExpr { op, lhs, rhs, .. } = expr {
+            format!("({} {op:?} {})", self.text(lhs)?, self.text(rhs)?)
+        } else if let Expr::ArithExpr { op, lhs, rhs, .. } = expr {
+            format!("({} {op:?} {})", self.text(lhs)?, self.text(rhs)?)
+        } else if let Expr::Membership { key: None, value, collection, .. } = expr {
+            format!("({} in {})", self.text(value)?, self.text(collection)?)
+        } else {
+            return None;
+        };
+        Some(text)
+    }
+
+    /// `input`, a path below `data`, or nothing: another name is a local variable.
+    fn name(&self, name: &str) -> Option<String> {
+        if self.is_local(name) {
+            return None;
+        }
+        let below = |root: &str, path: &[String]| {
+            let parts = path.iter().map(|part| format!("[{}]", Value::from(part.as_str())));
+            format!("{root}{}", parts.collect::<String>())
+        };
+        if let Some(path) = self.names.input_path(name) {
+            return Some(below("input", path));
+        }
+        let name = Static::name(name);
+        self.names.data_path(&name).map(|path| below("data", &path.0))
+    }
+
+    fn callee(&self, callee: &Expr) -> Option<String> {
+        let name = static_part(callee).filter(|name| name.is_whole)?;
+        if let Some(function) = self.names.function(&name) {
+            return Some(function.to_string());
+        }
+        let builtin = dotted(&name);
+        // It loops.
+        (builtin != "walk" && self.names.is_callable(&name)).then_some(builtin)
+    }
+
+    fn list(&self, items: &[Ref<Expr>]) -> Option<String> {
+        let items: Option<Vec<String>> = items.iter().map(|item| self.text(item)).collect();
+        Some(items?.join(", "))
+    }
+
+    fn cannot_raise(&self, expr: &Expr) -> bool {
+        if constant(expr).is_some() {
+            return true;
+        }
+        if let Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } = expr {
+            self.is_given(expr)
+        } else if let Expr::BoolExpr { lhs, rhs, .. } = expr {
+            self.cannot_raise(lhs) && self.cannot_raise(rhs)
+        } else if let Expr::Membership { key: None, value, collection, .. } = expr {
+            self.cannot_raise(value) && self.cannot_raise(collection)
+        } else {
+            false
+        }
+    }
+
+    /// A reference into the input, or into data that no rule makes.
+    fn is_given(&self, expr: &Expr) -> bool {
+        let Some(name) = static_part(expr) else { return false };
+        let mut expr = expr;
+        while let Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } = expr {
+            if let Expr::RefBrack { index, .. } = expr
+                && !self.cannot_raise(index)
+            {
+                return false;
+            }
+            expr = refr;
+        }
+        if self.names.input_path(&name.root).is_some() {
+            return true;
+        }
+        let path = self.names.data_path(&name);
+        path.is_some_and(|path| self.rules.read_by(&path, &name.tail).next().is_none())
+    }
+}
+
+/// The value of a literal, or of a collection of literals.
+pub(in super::super) fn constant(expr: &Expr) -> Option<Value> {
+    let all = |items: &[Ref<Expr>]| -> Option<Vec<Value>> {
+        items.iter().map(|item| constant(item)).collect()
+    };
+    if let Expr::String { value, .. }
+    | Expr::RawString { value, .. }
+    | Expr::Number { value, .. }
+    | Expr::Bool { value, .. }
+    | Expr::Null { value, .. } = expr
+    {
+        Some(value.clone())
+    } else if let Expr::Array { items, .. } = expr {
+        all(items).map(Value::from)
+    } else if let Expr::Set { items, .. } = expr {
+        let mut set = Value::new_set();
+        let members = set.as_set_mut().ok()?;
+        members.extend(all(items)?);
+        Some(set)
+    } else if let Expr::Object { fields, .. } = expr {
+        let mut object = Value::new_object();
+        let map = object.as_object_mut().ok()?;
+        for (_, key, value) in fields {
+            map.insert(constant(key)?, constant(value)?);
+        }
+        Some(object)
+    } else {
+        None
+    }
+}
