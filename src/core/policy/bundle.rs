@@ -109,7 +109,8 @@ impl Bundle {
     /// How each policy is evaluated.
     #[must_use]
     pub fn ways(&self) -> Vec<PolicyWay> {
-        self.rego.as_ref().map(rego::Policies::ways).unwrap_or_default()
+        let cedar = self.cedar.iter().flat_map(cedar::Policies::ways);
+        cedar.chain(self.rego.iter().flat_map(rego::Policies::ways)).collect()
     }
 
     /// Gives builtins room beyond what a serving thread has time for; the bundle then

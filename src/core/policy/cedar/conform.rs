@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::conditions;
 use super::index::Index;
-use super::parse::{self, Places};
+use super::parse;
 use super::place::{error_at, report, sentence};
 use super::scan::statements;
 use super::source::Source;

@@ -15,7 +15,7 @@ use super::parse::Places;
 use super::reads::Reads;
 use super::scope::{Asked, Name, Names, Scope};
 use super::words::named;
-use crate::policy::PolicyRef;
+use crate::policy::{PolicyRef, PolicyWay, Way};
 
 /// All policies of a bundle, links of templates among them.
 #[derive(Debug, Default)]
@@ -39,16 +39,9 @@ pub(super) struct Indexed {
     pub(super) effect: Effect,
     pub(super) condition: Option<Arc<Condition>>,
     scope: Scope,
-    way: Way,
-}
-
-/// How a policy is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::policy) enum Way {
-    /// Only for requests that bear what its scope or its first test names.
-    Index(&'static str),
-    /// For every request of its actions.
-    Always(&'static str),
+    /// What a request must bear for the policy to be found; `None` where every request of its actions
+    /// meets it.
+    found_by: Option<&'static str>,
 }
 
 /// The policies that a request meets, and what evaluating them takes.
@@ -100,17 +93,15 @@ impl Index {
             self.names.number(uid)
         });
         let (principal, resource) = (scope.principal(), scope.resource());
-        let way = match (principal, resource, path) {
-            (None, None, None) => Way::Always("its scope names no principal and no resource"),
-            (None, None, Some(_)) => Way::Index("first test of the path"),
-            (None, Some(_), None) => Way::Index("resource"),
-            (None, Some(_), Some(_)) => Way::Index("resource and first test of the path"),
-            (Some(_), None, None) => Way::Index("principal"),
-            (Some(_), None, Some(_)) => Way::Index("principal and first test of the path"),
-            (Some(_), Some(_), None) => Way::Index("principal and resource"),
-            (Some(_), Some(_), Some(_)) => {
-                Way::Index("principal, resource and first test of the path")
-            }
+        let found_by = match (principal, resource, path) {
+            (None, None, None) => None,
+            (None, None, Some(_)) => Some("path"),
+            (None, Some(_), None) => Some("resource"),
+            (None, Some(_), Some(_)) => Some("resource and path"),
+            (Some(_), None, None) => Some("principal"),
+            (Some(_), None, Some(_)) => Some("principal and path"),
+            (Some(_), Some(_), None) => Some("principal and resource"),
+            (Some(_), Some(_), Some(_)) => Some("principal, resource and path"),
         };
         if let Some(condition) = &condition {
             self.tags.add_tags(&condition.reads);
@@ -120,7 +111,7 @@ impl Index {
         // A path says more than a service or a route.
         self.found.entry((principal, path.or(resource))).or_default().push(number);
         let effect = policy.effect();
-        self.policies.push(Indexed { place, effect, condition, scope, way });
+        self.policies.push(Indexed { place, effect, condition, scope, found_by });
     }
 
     pub(super) fn policy(&self, number: Number) -> Option<&Indexed> {
@@ -157,9 +148,23 @@ impl Index {
         candidates
     }
 
-    /// How each policy is found, and why.
-    pub(super) fn ways(&self) -> impl Iterator<Item = (&PolicyRef, Way)> {
-        self.policies.iter().map(|policy| (&policy.place, policy.way))
+    /// How each policy is evaluated.
+    pub(super) fn ways(&self) -> impl Iterator<Item = PolicyWay> {
+        self.policies.iter().map(|indexed| {
+            let (way, why) = match (&indexed.condition, indexed.found_by) {
+                (None, _) => (Way::Native, String::new()),
+                (Some(_), Some(found_by)) => {
+                    let why = format!("found by {found_by}; only Cedar can evaluate its condition");
+                    (Way::Interpreter, why)
+                }
+                (Some(_), None) => {
+                    let why = "its scope names no principal and no resource, and its condition does \
+                               not begin with a test of the path";
+                    (Way::Always, why.to_owned())
+                }
+            };
+            PolicyWay { policy: indexed.place.clone(), way, why }
+        })
     }
 }
 

@@ -41,14 +41,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cedar_policy::{Entities, PolicySet, Request, Schema, Validator};
 
 use super::decide::Verdict;
-use super::{EvaluationError, Files, Findings, Outcome, PolicyRef, Reason, progress};
+use super::{EvaluationError, Files, Findings, Outcome, PolicyWay, Reason, progress};
 use crate::request::AccessRequest;
 use actions::{Action, Actions};
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
 pub(super) use facts::ConnectionValues;
 use facts::{Caller, Facts};
 use hierarchy::Hierarchy;
-use index::{Index, Way};
+use index::Index;
 use parse::Places;
 use slice::Slice;
 use tally::Tally;
@@ -145,10 +145,9 @@ impl Policies {
         (&self.set, &self.schema)
     }
 
-    /// How each policy is found, and why.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the report of both languages reads it"))]
-    pub(super) fn ways(&self) -> impl Iterator<Item = (&PolicyRef, Way)> {
-        self.index.ways()
+    /// How each policy is evaluated.
+    pub(super) fn ways(&self) -> Vec<PolicyWay> {
+        self.index.ways().collect()
     }
 
     /// Decides under the policies whose scope lets the request through.
