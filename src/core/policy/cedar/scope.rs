@@ -81,30 +81,27 @@ impl Asked {
 
 impl Scope {
     pub(super) fn of(policy: &Policy, names: &mut Names) -> Self {
-        let mut side = |kind, named: Option<(EntityUid, fn(Name) -> Named)>| {
-            let named = named.map_or(Named::Nobody, |(uid, relation)| relation(names.number(uid)));
-            Side { kind, named }
+        let mut number = |uid| names.number(uid);
+        let (kind, named) = match policy.principal_constraint() {
+            PrincipalConstraint::Any => (None, Named::Nobody),
+            PrincipalConstraint::Eq(uid) => (None, Named::Itself(number(uid))),
+            PrincipalConstraint::In(uid) => (None, Named::In(number(uid))),
+            PrincipalConstraint::Is(kind) => (Some(kind), Named::Nobody),
+            PrincipalConstraint::IsIn(kind, uid) => (Some(kind), Named::In(number(uid))),
         };
-        let principal = match policy.principal_constraint() {
-            PrincipalConstraint::Any => side(None, None),
-            PrincipalConstraint::Eq(uid) => side(None, Some((uid, Named::Itself))),
-            PrincipalConstraint::In(uid) => side(None, Some((uid, Named::In))),
-            PrincipalConstraint::Is(kind) => side(Some(kind), None),
-            PrincipalConstraint::IsIn(kind, uid) => side(Some(kind), Some((uid, Named::In))),
+        let principal = Side { kind, named };
+        let (kind, named) = match policy.resource_constraint() {
+            ResourceConstraint::Any => (None, Named::Nobody),
+            ResourceConstraint::Eq(uid) => (None, Named::Itself(number(uid))),
+            ResourceConstraint::In(uid) => (None, Named::In(number(uid))),
+            ResourceConstraint::Is(kind) => (Some(kind), Named::Nobody),
+            ResourceConstraint::IsIn(kind, uid) => (Some(kind), Named::In(number(uid))),
         };
-        let resource = match policy.resource_constraint() {
-            ResourceConstraint::Any => side(None, None),
-            ResourceConstraint::Eq(uid) => side(None, Some((uid, Named::Itself))),
-            ResourceConstraint::In(uid) => side(None, Some((uid, Named::In))),
-            ResourceConstraint::Is(kind) => side(Some(kind), None),
-            ResourceConstraint::IsIn(kind, uid) => side(Some(kind), Some((uid, Named::In))),
-        };
+        let resource = Side { kind, named };
         let action = match policy.action_constraint() {
             ActionConstraint::Any => Actions::Any,
-            ActionConstraint::Eq(uid) => Actions::Itself(names.number(uid)),
-            ActionConstraint::In(uids) => {
-                Actions::In(uids.into_iter().map(|uid| names.number(uid)).collect())
-            }
+            ActionConstraint::Eq(uid) => Actions::Itself(number(uid)),
+            ActionConstraint::In(uids) => Actions::In(uids.into_iter().map(number).collect()),
         };
         Self { principal, action, resource }
     }
