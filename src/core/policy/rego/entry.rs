@@ -80,6 +80,12 @@ pub(super) fn resolve(entrypoint: &str, rules: &Rules, findings: &mut Findings) 
     Some(Entry { allow, deny: None })
 }
 
+/// The rules that an entry point evaluates by name, whether it is a package or a rule.
+pub(super) fn named_by(entrypoint: &str) -> [RulePath; 3] {
+    let path = parse(entrypoint);
+    [path.push("allow"), path.push("deny"), path]
+}
+
 /// `data.authz.allow`, `authz.allow` and OPA's `authz/allow` are one.
 fn parse(entrypoint: &str) -> RulePath {
     let parts = entrypoint.split(['.', '/']).filter(|part| !part.is_empty());

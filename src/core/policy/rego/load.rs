@@ -107,7 +107,7 @@ fn is_module(file: &str, modules: Modules) -> bool {
     }
 }
 
-fn new_engine(time_limit: Duration) -> Engine {
+pub(super) fn new_engine(time_limit: Duration) -> Engine {
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
     engine.set_gather_prints(true); // taken and dropped: nothing reaches stderr
@@ -159,7 +159,7 @@ fn add_module(
 
 /// Lets the engine analyse its modules now. It does so before it looks for the rule, which cannot
 /// exist: its name is none.
-fn prepare(engine: &mut Engine, findings: &mut Findings) -> Option<()> {
+pub(super) fn prepare(engine: &mut Engine, findings: &mut Findings) -> Option<()> {
     const NO_RULE: &str = "data.!";
     engine.set_input(Value::Undefined);
     let prepared = catch_unwind(AssertUnwindSafe(|| {

@@ -17,6 +17,7 @@ mod data;
 mod builtins;
 mod module_files;
 mod load;
+mod split;
 mod entry;
 mod input;
 mod subject;
@@ -63,12 +64,17 @@ impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
-        let Loaded { mut engine, rules, sources } = loaded;
+        let Loaded { mut engine, mut rules, sources } = loaded;
         let before = findings.0.len();
         types::check(&rules, findings);
         sources.lead_back(findings.0.iter_mut().skip(before));
         if findings.has_errors() {
             return None;
+        }
+        let named = entry::named_by(entrypoint);
+        let halves = split::split(&mut engine, &rules, &named, &sources, evaluate::TIME_LIMIT);
+        if let Some(halves) = halves {
+            (engine, rules) = halves;
         }
         let entry = entry::resolve(entrypoint, &rules, findings)?;
         let reads = Reads::of(engine.get_modules());

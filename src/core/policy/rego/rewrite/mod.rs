@@ -61,6 +61,12 @@ impl Sources {
         is_clean.then_some(parsed)
     }
 
+    /// A file as the parser saw it.
+    pub(super) fn text(&self, file: &str) -> Option<&str> {
+        let (text, rewritten) = self.0.get(file)?;
+        Some(rewritten.as_ref().map_or(text, |rewritten| &rewritten.text))
+    }
+
     /// Leads what the parser and the checks behind it found back to what stands in the files.
     pub(super) fn lead_back<'a>(&self, findings: impl Iterator<Item = &'a mut Finding>) {
         for finding in findings {

@@ -5,6 +5,7 @@ mod deciding;
 mod document;
 mod envoy;
 mod example;
+mod large;
 mod loading;
 
 use std::sync::Arc;
