@@ -11,6 +11,7 @@
 pub mod timestamp;
 pub mod spiffe;
 pub mod request;
+mod masking;
 pub mod policy;
 pub mod record;
 #[cfg(any(fuzzing, test))]

@@ -26,6 +26,9 @@ pub use check::{Passed, load_and_try};
 pub use client::Keeper;
 pub use disk::{Place, bundle_path, read_bundle, sync_directory, write_atomically};
 pub use fetch::main as fetch;
+pub use fetch::{
+    ArchiveError, MAX_ARCHIVE_BYTES, Repository, RevisionError, is_archive, read_archive,
+};
 pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode};
 pub use guard::{Guard, guarded, serve_guarded};
 pub use keeper::main as keeper;

@@ -31,8 +31,9 @@ const CORE_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("timestamp", &[]),
     ("spiffe", &["timestamp"]),
     ("request", &["spiffe", "timestamp"]),
-    ("policy", &["request", "spiffe", "timestamp"]),
-    ("record", &["policy", "request", "spiffe", "timestamp"]),
+    ("masking", &["request"]),
+    ("policy", &["masking", "request", "spiffe", "timestamp"]),
+    ("record", &["masking", "policy", "request", "spiffe", "timestamp"]),
     ("fuzzing", &["policy", "record", "request", "spiffe", "timestamp"]),
 ];
 

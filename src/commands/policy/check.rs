@@ -124,9 +124,7 @@ fn report_of(
                 (digest, Some(counts), findings)
             }
             Ok(Answer::DoesNotLoad { digest, findings }) => (digest, None, findings),
-            Ok(Answer::Tested(_) | Answer::Decided { .. }) => {
-                bail!("the answer is to another task")
-            }
+            Ok(_) => bail!("the answer is to another task"),
             Err(failure) if failure.is_by_policy() => {
                 (files.digest(), None, Findings(vec![failure.finding("the check")]))
             }
@@ -231,7 +229,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// The place and the sentence, the line with a caret under the column, the hint.
-fn print_finding(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
+pub(super) fn print_finding(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
     let severity = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

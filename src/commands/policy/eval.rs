@@ -96,7 +96,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(Answer::DoesNotLoad { findings, .. }) => {
             bail!("the bundle `{}` does not load\n{}", root.display(), printed(&findings))
         }
-        Ok(Answer::Loads { .. } | Answer::Tested(_)) => bail!("the answer is to another task"),
+        Ok(_) => bail!("the answer is to another task"),
         Err(failure) if failure.is_by_policy() => {
             let finding = Findings(vec![failure.finding("the evaluation")]);
             writeln!(stderr().lock(), "{}", printed(&finding))?;

@@ -1,36 +1,52 @@
-//! Findings as workflow commands, which GitHub shows beside the lines of a pull request.
+//! Workflow commands, which GitHub shows beside the lines of a pull request.
 
 use portreeve_core::policy::{Finding, Severity};
 
 use super::report::printable;
 
-/// `::error file=…,line=…,col=…,title=…::message`, escaped as the runner reads it.
+/// Where a command points.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    /// From 1; 0 when the whole file is meant.
+    pub(super) line: u32,
+    /// From 1; 0 when the whole line is meant.
+    pub(super) column: u32,
+}
+
+/// A finding of the check.
 pub(super) fn annotation(finding: &Finding) -> String {
-    let command = match finding.severity {
+    let place = Place { file: &finding.file, line: finding.line, column: finding.column };
+    let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let message = format!("{}{hint}", finding.message);
+    command(finding.severity, &place, "portreeve policy check", &message)
+}
+
+/// `::error file=…,line=…,col=…,title=…::message`, escaped as the runner reads it.
+pub(super) fn command(severity: Severity, place: &Place<'_>, title: &str, message: &str) -> String {
+    let command = match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut properties = vec![format!("file={}", property(&printable(&finding.file)))];
-    if finding.line > 0 {
-        properties.push(format!("line={}", finding.line));
+    let mut properties = vec![format!("file={}", property(&printable(place.file)))];
+    if place.line > 0 {
+        properties.push(format!("line={}", place.line));
     }
-    if finding.column > 0 {
-        properties.push(format!("col={}", finding.column));
+    if place.column > 0 {
+        properties.push(format!("col={}", place.column));
     }
-    properties.push("title=portreeve policy check".to_owned());
-    let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-    let message = format!("{}{hint}", finding.message);
+    properties.push(format!("title={}", property(title)));
     // The runner's page shows lines; what else controls or turns round a terminal's text does not pass.
     let lines: Vec<_> = message.split('\n').map(printable).collect();
     let message = data(&lines.join("\n"));
     format!("::{command} {}::{message}", properties.join(","))
 }
 
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -8,8 +8,13 @@ pub(super) mod read;
 pub(super) mod report;
 pub(super) mod test;
 mod check;
+mod diff;
+mod coverage;
 mod eval;
 mod github;
+mod matrix;
+mod revision;
+mod watch;
 pub(super) mod work;
 #[cfg(test)]
 mod tests;
@@ -25,6 +30,8 @@ pub(super) enum Command {
     Check(check::Args),
     Test(test::Args),
     Eval(Box<eval::Args>),
+    Diff(diff::Args),
+    Matrix(matrix::Args),
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
@@ -32,5 +39,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Eval(args) => eval::run(*args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use portreeve_core::policy::Files;
-use portreeve_core::policy::cases::CaseResult;
+use portreeve_core::policy::cases::{CaseOutcome, CaseResult};
 
 use super::test::results;
 use super::work::here;
@@ -119,8 +119,67 @@ fn a_credential_that_an_error_quotes_is_masked() {
     let seen = outcome(("a.rego", BROKEN), case);
     let text = format!("{seen:?}");
     assert_eq!(seen.outcome.as_str(), "failed", "{text}");
-    assert!(text.contains("policy_error") && text.contains("[masked]"), "{text}");
+    assert!(text.contains("policy_error") && text.contains("***"), "{text}");
     assert!(!text.contains("s3cr3t"), "{text}");
+}
+
+#[test]
+fn a_failed_case_is_told_with_its_request_and_the_place_of_what_decided() {
+    let case = "request: {source: spiffe://td/web, path: '/a?k=s3cr3t-a', headers: {x-tenant: \
+                s3cr3t-b, accept: text/html}}\nexpect: deny";
+    for (policy, by) in [
+        (("a.cedar", CEDAR), "web at p/a.cedar:1"),
+        (("a.rego", REGO), "data.authz.allow at p/a.rego:3"),
+    ] {
+        let seen = outcome(policy, case);
+        let CaseOutcome::Failed { actual, .. } = &seen.outcome else { panic!("{seen:?}") };
+        assert_eq!(*actual, format!("allow (allowed) by {by}"));
+        let request = seen.evidence.request.as_ref().unwrap();
+        assert_eq!(request["path"], "/a?k=***");
+        assert_eq!(
+            request["headers"],
+            serde_json::json!({"x-tenant": "***", "accept": "text/html"})
+        );
+        assert!(!format!("{seen:?}").contains("s3cr3t") && seen.duration.is_some(), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_case_says_what_its_route_relaxes() {
+    let case =
+        "request: {source: spiffe://td/web, path: /a//b, headers: {x-tenant: a}}\nexpect: allow";
+    check(case, "errored");
+    check(&format!("{case}\nrelax: [empty_segments]"), "passed");
+    check(&format!("{case}\nrelax: [encoded_slashes]"), "errored");
+    for wrong in ["relax: [everything]", "relax: empty_segments"] {
+        let seen = outcome(("a.rego", REGO), &format!("{case}\n{wrong}"));
+        assert_eq!((seen.outcome.as_str(), seen.line), ("errored", 5), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_cedar_test_that_fails_is_told_without_what_its_headers_hold() {
+    let test = r#"[{"name": "t", "request": {"principal": "Workload::\"spiffe://td/web\"",
+        "action": "Action::\"GET\"", "resource": "Route::\"default\"",
+        "context": {"headers": {"authorization": "s3cr3t-c"}}},
+        "entities": [], "decision": "allow", "reason": [], "num_errors": 0}]"#;
+    let seen = run(&[("a.cedar", CEDAR), ("a.cedar-tests.json", test)], None);
+    let [only] = seen.as_slice() else { panic!("{seen:?}") };
+    let request = only.evidence.request.as_ref().unwrap();
+    assert_eq!(request["context"]["headers"]["authorization"], "***");
+    assert!(!format!("{only:?}").contains("s3cr3t"), "{only:?}");
+}
+
+#[test]
+fn a_pattern_may_be_a_regular_expression() {
+    let tests = "package b_test\ntest_a if true\ntest_b if true\ntest_ab if true\n";
+    let list = [("a.rego", REGO), ("b_test.rego", tests)];
+    let names = |pattern| {
+        let seen = run(&list, Some(pattern));
+        seen.iter().map(|r| r.name.replace("data.b_test.", "")).collect::<Vec<_>>()
+    };
+    assert_eq!(names("test_a"), ["test_a", "test_ab"]);
+    assert_eq!(names("test_[ab]$"), ["test_a", "test_b"]);
 }
 
 #[test]

@@ -5,12 +5,16 @@
 //! loads them with, on a stack of the same size and within the same limits, and sends an answer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, bundles};
+use portreeve_core::policy::cases::{self, BundleFiles, CaseResult, Filter, bundles};
+use portreeve_core::policy::compare::{Matrix, Outline, Samples, matrix, outline};
 use portreeve_core::policy::{
-    Bundle, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
+    Bundle, Coverage, Files, Findings, PolicyWay, Revision, UnboundedBuiltins, check_tests, decide,
+    measure_coverage,
 };
 use portreeve_core::request::{AccessRequest, DocumentError};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,16 +22,34 @@ use super::eval;
 use crate::commands::Format;
 use crate::loader::{Counts, Failure, Guard, Passed, guarded, load_and_try, serve_guarded};
 
+/// How a task is done: [`in_worker`], but for tests.
+pub(in crate::commands) type Run = fn(&Task, &Files, Guard) -> Result<Answer, Failure>;
+
 /// What is to be done with the files of one bundle.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Task {
     Check,
-    Test { pattern: Option<String> },
-    Eval { root: PathBuf, asked: Asked, format: Format },
+    Test {
+        pattern: Option<String>,
+    },
+    /// What the tests reach, apart from what they say.
+    Coverage {
+        pattern: Option<String>,
+    },
+    Eval {
+        root: PathBuf,
+        asked: Asked,
+        format: Format,
+    },
+    /// List what the bundle says.
+    Outline,
+    /// Find peers and requests in the files, whether they load or not.
+    Derive,
+    Matrix(Samples),
 }
 
 /// A request, in either of its forms.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::commands) enum Asked {
     Document(Value),
     Described(Value),
@@ -39,7 +61,11 @@ pub(in crate::commands) enum Answer {
     Loads { digest: String, counts: Counts, ways: Vec<PolicyWay>, findings: Findings },
     DoesNotLoad { digest: String, findings: Findings },
     Tested(Vec<CaseResult>),
+    Covered(Result<Coverage, String>),
     Decided { is_allowed: bool, text: String },
+    Outlined(Box<Outline>),
+    Derived(Samples),
+    Matrix(Box<Matrix>),
 }
 
 /// One bundle of a folder and what stands before its paths: the folder as it was named, and the
@@ -96,24 +122,50 @@ pub(in crate::commands) fn here(task: Task, files: &Files) -> Answer {
             }
         };
     }
+    if matches!(task, Task::Derive) {
+        return Answer::Derived(Samples::derive(files));
+    }
     let bundle = match Bundle::load(files, revision) {
         Ok((bundle, _)) => bundle,
         Err(findings) => return Answer::DoesNotLoad { digest, findings },
     };
     match task {
-        Task::Check => Answer::DoesNotLoad { digest, findings: Findings::default() },
-        Task::Test { pattern } => Answer::Tested(cases::run(files, &bundle, pattern.as_deref())),
+        Task::Check | Task::Derive => Answer::DoesNotLoad { digest, findings: Findings::default() },
+        Task::Outline => Answer::Outlined(Box::new(outline(&bundle, files))),
+        Task::Matrix(samples) => Answer::Matrix(Box::new(matrix(&bundle, &samples))),
+        Task::Test { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let run = cases::Run { filter: &filter, clock: Some(elapsed) };
+                Answer::Tested(cases::run(files, &bundle, &run))
+            }
+            Err(error) => refused(digest, &error),
+        },
+        Task::Coverage { pattern } => match Filter::new(pattern.as_deref()) {
+            Ok(filter) => {
+                let is_selected = |name: &str| filter.selects(name);
+                Answer::Covered(measure_coverage(files, &bundle, &is_selected))
+            }
+            Err(error) => refused(digest, &error),
+        },
         Task::Eval { root, asked, format } => match asked.request() {
             Ok(request) => {
                 eval::answer(&mut decide(&bundle, &request), &request, &root, &digest, format)
             }
-            Err(error) => {
-                let mut findings = Findings::default();
-                findings.error("", 0, 0, error.to_string());
-                Answer::DoesNotLoad { digest, findings }
-            }
+            Err(error) => refused(digest, &error),
         },
     }
+}
+
+/// The command has looked at what it asks before it asked.
+fn refused(digest: String, error: &dyn std::error::Error) -> Answer {
+    let mut findings = Findings::default();
+    findings.error("", 0, 0, error.to_string());
+    Answer::DoesNotLoad { digest, findings }
+}
+
+/// Since the machine was started.
+fn elapsed() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 impl Asked {

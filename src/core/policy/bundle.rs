@@ -6,6 +6,7 @@ use cedar_policy::{PolicySet, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Outcome, Verdict};
+use super::item::Item;
 use super::manifest::{Language, Manifest};
 use super::{Files, Finding, Findings, PolicyWay, Reason, cedar, rego};
 use crate::request::AccessRequest;
@@ -133,6 +134,17 @@ impl Bundle {
     #[must_use]
     pub fn cedar_policy_set(&self) -> Option<(&PolicySet, &Schema)> {
         self.cedar.as_ref().map(cedar::Policies::set_and_schema)
+    }
+
+    /// What the policies and their data say, item by item.
+    pub(super) fn items(&self, files: &Files) -> Vec<Item> {
+        let cedar = self.cedar.iter().flat_map(|policies| policies.items(files));
+        cedar.chain(self.rego.iter().flat_map(|policies| policies.items(files))).collect()
+    }
+
+    /// The policies of each language, for what looks into them.
+    pub(super) const fn engines(&self) -> (Option<&cedar::Policies>, Option<&rego::Policies>) {
+        (self.cedar.as_ref(), self.rego.as_ref())
     }
 
     /// With both languages every engine must allow: error before forbid before allow.

@@ -7,6 +7,7 @@
 
 mod files;
 mod finding;
+mod item;
 mod manifest;
 mod progress;
 mod ways;
@@ -18,14 +19,20 @@ mod decide;
 mod cedar;
 mod rego;
 pub mod cases;
+pub mod compare;
+mod coverage;
 
 pub use bundle::{Bundle, EngineValues, Languages, Revision, UnboundedBuiltins, check_tests};
 pub use cedar::{CedarAnswer, CedarCase, CedarRequest};
+pub use coverage::{
+    Clause, ClauseCoverage, Count, Coverage, LineCoverage, OperandCoverage, PolicyCoverage, Seen,
+    measure as measure_coverage,
+};
 pub use decide::{
     Decision, Effects, EvaluationError, Ground, Outcome, Permit, PolicyRef, Reason, decide, overrun,
 };
 pub use files::{Files, FilesError, digest_of};
 pub use finding::{Code, Finding, Findings, Severity};
 pub use progress::watch as watch_progress;
-pub use rego::{RegoTestOutcome, RegoTestResult, run_rego_tests};
+pub use rego::{FailedExpression, RegoTestOutcome, RegoTestResult, SeenValue, run_rego_tests};
 pub use ways::{PolicyWay, Way, Ways};

@@ -3,8 +3,9 @@
 use http::HeaderMap;
 
 use super::fragment::{InstanceFragment, RecordFragment};
-use super::mask::{self, ALLOWED_HEADERS, Pointers};
+use super::mask::Pointers;
 use super::{DecisionId, Line, Scratch, json, query};
+use crate::masking::{self, ALLOWED_HEADERS};
 use crate::policy::{Decision, EvaluationError, Ground, Outcome, PolicyRef, Reason, Revision};
 use crate::request::{AccessRequest, Body, Direction};
 
@@ -229,7 +230,7 @@ fn write_error(
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"text\":");
-    let shown = mask::error_text(&error.text, request);
+    let shown = masking::error_text(&error.text, request);
     json::string(out, shown.as_bytes(), MAX_ERROR_BYTES);
     out.push(b'}');
 }

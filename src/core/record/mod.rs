@@ -4,12 +4,11 @@
 //! leaves in a buffer of the caller's [`Scratch`], complete but for the sequence number, which
 //! [`Line::stamp`] writes in front. The line as written is the entry: nothing is ever serialised a
 //! second time. A line is at most [`MAX_LINE_BYTES`] long, is safe to show on a terminal, and holds
-//! no value that the masking rules (`mask`) do not let through.
+//! no value that the masking rules ([`crate::masking`]) do not let through.
 
 mod decision_id;
 mod json;
 mod line;
-mod words;
 mod mask;
 mod query;
 mod fragment;

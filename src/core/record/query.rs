@@ -1,7 +1,8 @@
 //! The query as the input document has it, keys to lists of values, with every value masked.
 
 use super::json;
-use super::mask::{MASK, Pointers};
+use super::mask::Pointers;
+use crate::masking::MASK;
 use crate::request::Head;
 
 /// Grouping compares each key with those before it.

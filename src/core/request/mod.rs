@@ -12,7 +12,7 @@ mod ends;
 mod survey;
 mod host;
 mod target;
-mod query;
+pub(crate) mod query;
 mod relaxed;
 mod refusal;
 mod protocol;

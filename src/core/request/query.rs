@@ -18,7 +18,7 @@ pub(super) fn check(query: &str) -> Result<(), Refusal> {
     if is_legal && is_short && is_few { Ok(()) } else { Err(Refusal::Query) }
 }
 
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode_form(key), decode_form(value))

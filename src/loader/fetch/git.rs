@@ -77,6 +77,18 @@ impl Git {
         })
     }
 
+    /// For reading what is there: no server is ever asked.
+    pub(super) fn local(repository: &Path) -> Self {
+        Self {
+            mirror: repository.to_path_buf(),
+            home: repository.to_path_buf(),
+            scheme: "none",
+            origin: String::new(),
+            ssh: None,
+            token: None,
+        }
+    }
+
     pub(super) fn mirror(&self) -> &Path {
         &self.mirror
     }
@@ -125,6 +137,12 @@ impl Git {
     }
 
     fn environment(&self, command: &mut Command) {
+        // Whoever runs a command of ours may have git's own variables set, as a hook has.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"GIT_") {
+                command.env_remove(name);
+            }
+        }
         command
             .env("LC_ALL", "C")
             .env("HOME", &self.home)

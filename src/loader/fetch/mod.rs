@@ -8,6 +8,8 @@ mod dir;
 mod git;
 mod remote;
 mod tree;
+mod local;
+mod archive;
 
 use std::fs;
 use std::io;
@@ -17,7 +19,9 @@ use portreeve_core::policy::{Files, FilesError};
 
 use super::protocol::{FetchRequest, Fetched, Job, bounded, chain};
 use super::{Assignment, LoaderError, Place, Source, disk, sandbox, worker};
+pub use archive::{ArchiveError, MAX_ARCHIVE_BYTES, is_archive, read_archive};
 use git::{Git, GitFailure};
+pub use local::{Repository, RevisionError};
 use remote::{Reference, Remote};
 
 /// Our own name for what was fetched last; a force-push, a moved tag or another branch replaces it.
@@ -120,7 +124,7 @@ fn fetch(
                 Brought::Known(known) => return Ok(Fetched::Unchanged { known }),
                 Brought::Commit(brought) => *commit = brought,
             }
-            tree::read(&git, commit, subdir)?
+            tree::read(&git, commit, subdir, |_| true)?
         }
     };
     let digest = files.digest();

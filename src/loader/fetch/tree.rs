@@ -17,12 +17,17 @@ struct Entry {
     path: String,
 }
 
-/// Reads the files under `subdir` of a commit. A file's limits are checked on its listed size, before
+/// Reads the files under `subdir` of a commit whose path there is wanted. A file's limits are checked on its listed size, before
 /// a byte of its content is read.
 ///
 /// # Errors
 /// Something in the tree is not a plain file within the limits, or git failed.
-pub(super) fn read(git: &Git, commit: &str, subdir: &str) -> Result<Files, FetchError> {
+pub(super) fn read(
+    git: &Git,
+    commit: &str,
+    subdir: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Files, FetchError> {
     let subdir = subdir.trim_matches('/');
     let tree = format!("{commit}:{subdir}");
     if !subdir.is_empty() {
@@ -45,7 +50,7 @@ pub(super) fn read(git: &Git, commit: &str, subdir: &str) -> Result<Files, Fetch
         if limited.map_err(FetchError::Pipe)? == 0 {
             break;
         }
-        let entry = parse(&line)?;
+        let Some(entry) = parse(&line, &is_wanted)? else { continue };
         files.check(&entry.path, entry.bytes).map_err(FetchError::Files)?;
         writeln!(objects.stdin, "{}", entry.id).map_err(FetchError::Pipe)?;
         let content = content(&mut contents, &entry)?;
@@ -71,8 +76,8 @@ fn content(contents: &mut impl BufRead, entry: &Entry) -> Result<Vec<u8>, FetchE
     Ok(content)
 }
 
-/// Reads `<mode> <type> <id> <size>\t<path>\0`.
-fn parse(line: &[u8]) -> Result<Entry, FetchError> {
+/// Reads `<mode> <type> <id> <size>\t<path>\0`; `None` where the path is not wanted.
+fn parse(line: &[u8], is_wanted: impl Fn(&str) -> bool) -> Result<Option<Entry>, FetchError> {
     let listing = || FetchError::Listing { line: line.escape_ascii().to_string() };
     let line_text = line.strip_suffix(b"\0").ok_or_else(listing)?;
     let tab = line_text.iter().position(|byte| *byte == b'\t').ok_or_else(listing)?;
@@ -85,6 +90,9 @@ fn parse(line: &[u8]) -> Result<Entry, FetchError> {
     else {
         return Err(listing());
     };
+    if std::str::from_utf8(path).is_ok_and(|path| !is_wanted(path)) {
+        return Ok(None);
+    }
     let what = match mode {
         "100644" | "100755" => None,
         "120000" => Some("a symbolic link"),
@@ -100,7 +108,7 @@ fn parse(line: &[u8]) -> Result<Entry, FetchError> {
         return Err(listing());
     }
     let bytes = bytes.parse().map_err(|_| listing())?;
-    Ok(Entry { id: id.to_owned(), bytes, path: path.to_owned() })
+    Ok(Some(Entry { id: id.to_owned(), bytes, path: path.to_owned() }))
 }
 
 #[cfg(test)]
@@ -109,8 +117,9 @@ mod tests {
 
     #[track_caller]
     fn check(line: &[u8], expected: &str) {
-        let outcome = match parse(line) {
-            Ok(entry) => format!("{} {} {}", entry.id, entry.bytes, entry.path),
+        let outcome = match parse(line, |path| !path.starts_with('.')) {
+            Ok(None) => "not wanted".to_owned(),
+            Ok(Some(entry)) => format!("{} {} {}", entry.id, entry.bytes, entry.path),
             Err(error) => format!("error: {error}"),
         };
         assert_eq!(outcome, expected);
@@ -120,6 +129,7 @@ mod tests {
     fn plain_files_are_listed() {
         check(b"100644 blob abc1      12\ta/b c.rego\0", "abc1 12 a/b c.rego");
         check(b"100755 blob abc1       0\tx\0", "abc1 0 x");
+        check(b"120000 blob abc1      12\t.hidden\0", "not wanted");
     }
 
     #[test]
@@ -142,7 +152,7 @@ mod tests {
     #[test]
     fn a_listing_that_git_would_not_write_is_refused() {
         for line in [&b"100644 blob abc1 1\tx"[..], b"100644 blob abc1 1 x\0", b"\0", b"a\tb\0"] {
-            assert!(matches!(parse(line), Err(FetchError::Listing { .. })));
+            assert!(matches!(parse(line, |_| true), Err(FetchError::Listing { .. })));
         }
         check(b"100644 blob abc1 -1\tx\0", r"error: git listed `100644 blob abc1 -1\tx\x00`");
         check(b"100644 blob --all 1\tx\0", r"error: git listed `100644 blob --all 1\tx\x00`");

@@ -9,18 +9,25 @@ mod bundles;
 mod cedar_tests;
 mod compliance;
 mod expectation;
+mod filter;
 mod json_lines;
 mod mask;
 mod rego_tests;
+mod relaxations;
 mod request_cases;
 mod result;
+mod subjects;
 pub(super) mod yaml;
 
 pub use bundles::{BundleFiles, bundles};
 pub use compliance::{ComplianceCase, compliance_cases};
+pub use filter::{Filter, FilterError};
 pub use json_lines::element_lines;
 pub use mask::without_credentials;
-pub use result::{CaseOutcome, CaseResult, Summary};
+pub use result::{CaseOutcome, CaseResult, Evidence, Summary};
+pub(super) use subjects::{Subject, subjects};
+
+use std::time::Duration;
 
 use super::{Bundle, Files};
 
@@ -34,19 +41,44 @@ const MAX_TEST_FILE_BYTES: usize = 4 << 20;
 /// Per file; a run prints a line for each.
 const MAX_CASES: usize = 20_000;
 
-/// Runs every test of a bundle whose name contains `pattern`.
+/// How the tests of a bundle are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// A test that it does not select is not run.
+    pub filter: &'a Filter,
+    /// How much time has passed since some moment: the core has no clock of its own.
+    pub clock: Option<fn() -> Duration>,
+}
+
+impl Default for Run<'_> {
+    fn default() -> Self {
+        Self { filter: Filter::all(), clock: None }
+    }
+}
+
+impl Run<'_> {
+    /// Measures what it takes to get a result.
+    fn timed(&self, run: impl FnOnce() -> CaseResult) -> CaseResult {
+        let before = self.clock.map(|clock| clock());
+        let result = run();
+        let duration = self.clock.zip(before).map(|(clock, before)| clock().saturating_sub(before));
+        CaseResult { duration, ..result }
+    }
+}
+
+/// Runs the selected tests of a bundle.
 #[must_use]
-pub fn run(files: &Files, bundle: &Bundle, pattern: Option<&str>) -> Vec<CaseResult> {
-    let mut results = rego_tests::run(files);
+pub fn run(files: &Files, bundle: &Bundle, run: &Run<'_>) -> Vec<CaseResult> {
+    let mut results = rego_tests::run(files, run);
     for (path, content) in files.iter() {
         if path.ends_with(REQUEST_CASES_SUFFIX) {
-            results.extend(text_of(path, content, |text| request_cases::run(path, text, bundle)));
+            let cases = |text: &str| request_cases::run(path, text, bundle, run);
+            results.extend(text_of(path, content, cases));
         } else if path.ends_with(CEDAR_TESTS_SUFFIX) {
-            results
-                .extend(text_of(path, content, |text| cedar_tests::run(path, text, files, bundle)));
+            let tests = |text: &str| cedar_tests::run(path, text, files, bundle, run);
+            results.extend(text_of(path, content, tests));
         }
     }
-    results.retain(|result| result.is_named(pattern));
     results.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     results
 }

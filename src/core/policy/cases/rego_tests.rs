@@ -1,20 +1,23 @@
 //! Rego's own tests as case results.
 
-use super::super::{Files, RegoTestOutcome, RegoTestResult, run_rego_tests};
-use super::{CaseOutcome, CaseResult};
+use super::super::rego::{TestRun, run_selected_tests};
+use super::super::{Files, RegoTestOutcome, RegoTestResult};
+use super::{CaseOutcome, CaseResult, Evidence, Run};
 
-/// Runs every rule `test_…` of a bundle; `todo_test_…` is skipped.
-pub(super) fn run(files: &Files) -> Vec<CaseResult> {
-    run_rego_tests(files).into_iter().map(to_case).collect()
+/// Runs every rule `test_…` of a bundle that is selected; `todo_test_…` is skipped.
+pub(super) fn run(files: &Files, run: &Run<'_>) -> Vec<CaseResult> {
+    let selected = TestRun { selects: &|name| run.filter.selects(name), clock: run.clock };
+    run_selected_tests(files, selected).into_iter().map(to_case).collect()
 }
 
 fn to_case(test: RegoTestResult) -> CaseResult {
-    let RegoTestResult { package, name, file, line, outcome } = test;
+    let RegoTestResult { package, name, file, line, outcome, actual, failed_at, prints, duration } =
+        test;
     let outcome = match outcome {
         RegoTestOutcome::Pass => CaseOutcome::Passed,
         RegoTestOutcome::Fail => CaseOutcome::Failed {
             expected: "true".to_owned(),
-            actual: "undefined, or a value that is not true".to_owned(),
+            actual: actual.unwrap_or_else(|| "undefined".to_owned()),
             detail: None,
         },
         RegoTestOutcome::Error(message) => CaseOutcome::errored(message),
@@ -26,7 +29,9 @@ fn to_case(test: RegoTestResult) -> CaseResult {
         // The tests do not load: which there are is unknown.
         return CaseResult { outcome, ..CaseResult::unreadable(&file, line, "") };
     }
-    CaseResult::new(&file, line, format!("{package}.{name}"), outcome)
+    let evidence = Evidence { request: None, failed_at, prints };
+    let result = CaseResult::new(&file, line, format!("{package}.{name}"), outcome);
+    CaseResult { duration, evidence, ..result }
 }
 
 #[cfg(test)]
@@ -36,16 +41,21 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let mut files = Files::default();
-        files.insert("p.rego", b"package p\nallow if input.ok\n".to_vec()).unwrap();
+        files
+            .insert("p.rego", b"package p\nallow if input.request.method == \"GET\"\n".to_vec())
+            .unwrap();
         files.insert("p_test.rego", text.as_bytes().to_vec()).unwrap();
         let line =
             |r: CaseResult| format!("{}:{} {} {}", r.file, r.line, r.name, r.outcome.as_str());
-        assert_eq!(run(&files).into_iter().map(line).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            run(&files, &Run::default()).into_iter().map(line).collect::<Vec<_>>(),
+            expected
+        );
     }
 
     #[test]
     fn every_test_rule_is_a_case_at_its_line() {
-        let text = "package p_test\nimport data.p\ntest_a if p.allow with input as {\"ok\": true}\n\
+        let text = "package p_test\nimport data.p\ntest_a if p.allow with input.request.method as \"GET\"\n\
                     test_b if p.allow with input as {}\ntest_c if count(7) == 1\n\
                     todo_test_d if false\n";
         let expected = [

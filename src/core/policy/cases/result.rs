@@ -1,8 +1,11 @@
 //! What became of one case.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::super::PolicyRef;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::{FailedExpression, PolicyRef};
 
 /// One test and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,20 @@ pub struct CaseResult {
     pub outcome: CaseOutcome,
     /// The policies that decided, where one decision was asked for.
     pub policies: Vec<PolicyRef>,
+    /// How long it took, where that was measured.
+    pub duration: Option<Duration>,
+    pub evidence: Evidence,
+}
+
+/// What helps to see why a case did not pass; nothing that the record would mask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The request as the case describes it.
+    pub request: Option<Value>,
+    /// The expressions of a Rego test that were not true.
+    pub failed_at: Vec<FailedExpression>,
+    /// What `print` said, with its place.
+    pub prints: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,20 +65,16 @@ pub struct Summary {
 impl CaseResult {
     #[must_use]
     pub fn new(file: &str, line: u32, name: impl Into<String>, outcome: CaseOutcome) -> Self {
-        Self { file: file.to_owned(), line, name: name.into(), outcome, policies: Vec::new() }
+        let file = file.to_owned();
+        let evidence = Evidence::default();
+        let policies = Vec::new();
+        Self { file, line, name: name.into(), outcome, policies, duration: None, evidence }
     }
 
     /// A file, or an entry of it, that is no case: counted as one that failed.
     #[must_use]
     pub fn unreadable(file: &str, line: u32, message: impl Into<String>) -> Self {
         Self::new(file, line, file, CaseOutcome::errored(message))
-    }
-
-    /// Whether `pattern` selects this case. A file that cannot be read is never filtered away: which
-    /// cases it holds is unknown.
-    #[must_use]
-    pub fn is_named(&self, pattern: Option<&str>) -> bool {
-        pattern.is_none_or(|pattern| self.name.contains(pattern) || self.name == self.file)
     }
 
     /// Holds the result against the suite's list of expected failures: a listed failure is skipped, a
@@ -159,11 +172,5 @@ mod tests {
         let outcomes = [CaseOutcome::Passed, failed(), CaseOutcome::errored("x")];
         let results = outcomes.map(|outcome| CaseResult::new("f", 0, "n", outcome));
         assert_eq!(Summary::of(&results).to_string(), "1 passed, 2 failed, 0 skipped");
-    }
-
-    #[test]
-    fn a_pattern_never_hides_an_unreadable_file() {
-        assert!(CaseResult::unreadable("a_test.yaml", 0, "x").is_named(Some("orders")));
-        assert!(!CaseResult::new("a_test.yaml", 1, "users", failed()).is_named(Some("orders")));
     }
 }

@@ -80,11 +80,11 @@ pub(in crate::policy) fn count(node: &Node) -> usize {
 }
 
 /// The line on which a node begins, from 1.
-pub(super) fn line(node: &Node) -> u32 {
+pub(in crate::policy) fn line(node: &Node) -> u32 {
     start_line(node.span())
 }
 
-pub(super) fn start_line(span: &Span) -> u32 {
+pub(in crate::policy) fn start_line(span: &Span) -> u32 {
     span.start().map_or(0, line_of)
 }
 
@@ -94,7 +94,7 @@ fn line_of(marker: &Marker) -> u32 {
 
 /// The JSON value that a node means; a plain scalar is null, a boolean or a number where JSON would
 /// write it so, and a text otherwise.
-pub(super) fn to_json(node: &Node) -> Value {
+pub(in crate::policy) fn to_json(node: &Node) -> Value {
     match node {
         Node::Scalar(scalar) if scalar.may_coerce() => plain_scalar(scalar.as_str()),
         Node::Scalar(scalar) => Value::String(scalar.as_str().to_owned()),

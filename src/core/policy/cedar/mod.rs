@@ -32,6 +32,8 @@ mod slice;
 mod tally;
 mod whole;
 mod conform;
+mod outline;
+mod coverage;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +47,7 @@ use super::{EvaluationError, Files, Findings, Outcome, PolicyWay, Reason, progre
 use crate::request::AccessRequest;
 use actions::{Action, Actions};
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
+pub(super) use coverage::CoverageRun;
 pub(super) use facts::ConnectionValues;
 use facts::{Caller, Facts};
 use hierarchy::Hierarchy;

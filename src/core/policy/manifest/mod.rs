@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::item::{Item, ItemKind};
 use super::{Files, Finding, Findings, Severity, json, places, text};
 
 pub(super) const FILE: &str = ".manifest";
@@ -91,6 +92,26 @@ impl Manifest {
             error_at(findings, &self.text, &our_path(Some("entrypoint")), message);
         }
         format!("data.{path}")
+    }
+
+    /// What a change of decides: entry point, audience and roots, by name and place.
+    pub(super) fn items(&self, files: &Files) -> Vec<Item> {
+        let item = |name: &str, path: &[&str], meaning: String| {
+            let (line, _) = places::in_json(&self.text, path);
+            let item = Item::plain(ItemKind::Manifest, name, (FILE, line), meaning.clone());
+            Item { text: meaning, ..item }
+        };
+        let mut audience = self.audience.clone();
+        audience.sort();
+        let entrypoint = self.entrypoint(&mut Findings::default());
+        let roots = Roots::of(files).parts.unwrap_or_else(|| vec![Vec::new()]);
+        let mut roots: Vec<String> = roots.iter().map(|root| root.join("/")).collect();
+        roots.sort();
+        vec![
+            item("entrypoint", &our_path(Some("entrypoint")), entrypoint),
+            item("audience", &our_path(Some("audience")), audience.join("\n")),
+            item("roots", &["roots"], roots.join("\n")),
+        ]
     }
 
     /// What the manifest claims must be what is there.

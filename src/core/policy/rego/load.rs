@@ -20,6 +20,9 @@ const TIMER_INTERVAL: u32 = 16;
 const PARSER_MAX_COLUMNS: u32 = 16 * 1024;
 const PARSER_MAX_LINES: usize = 2 * scan::MAX_LINES as usize;
 
+/// A mark is about as long as the shortest definition, `a := 1`, nine times over.
+const MARKED: u16 = 10;
+
 /// Loading this many takes about a second.
 const MAX_RULES: usize = 20_000;
 
@@ -59,6 +62,40 @@ pub(super) fn load(
     findings.0.append(&mut own.0);
     let (engine, rules) = loaded?;
     Some(Loaded { engine, rules, sources })
+}
+
+/// A second engine with the same data over marked texts of the modules; `install` puts into it what the
+/// marks call.
+///
+/// # Errors
+/// The engine refuses a text: the marks stand wrongly in it.
+pub(super) fn again(
+    loaded: &Loaded,
+    texts: &[(String, String)],
+    time_limit: Duration,
+    install: impl FnOnce(&mut Engine),
+) -> Result<Engine, String> {
+    let mut engine = new_engine(time_limit);
+    set_lengths(&mut engine, MARKED);
+    install(&mut engine);
+    let mut findings = Findings::default();
+    for (file, text) in texts {
+        progress::at_file(file);
+        let parsed = catch_unwind(AssertUnwindSafe(|| {
+            engine.add_policy(file.clone(), text.clone()).map(drop)
+        }));
+        match parsed {
+            Ok(parsed) => {
+                parsed.map_err(|error| message::finding(&error.to_string(), file).message)?;
+            }
+            Err(_) => return Err(format!("the parser panicked on `{file}`")),
+        }
+    }
+    engine.add_data(loaded.engine.get_data()).map_err(|error| error.to_string())?;
+    match prepare(&mut engine, &mut findings) {
+        Some(()) => Ok(engine),
+        None => Err(findings.to_string()),
+    }
 }
 
 fn load_as_parsed(
@@ -112,15 +149,20 @@ pub(super) fn new_engine(time_limit: Duration) -> Engine {
     engine.set_strict_builtin_errors(true);
     engine.set_gather_prints(true); // taken and dropped: nothing reaches stderr
     set_time_limit(&mut engine, time_limit);
+    set_lengths(&mut engine, 1);
+    builtins::install(&mut engine);
+    engine
+}
+
+/// What the parser takes, so many times as long as a file may be.
+fn set_lengths(engine: &mut Engine, times: u16) {
     if let (Some(max_col), Some(max_file_bytes), Some(max_lines)) = (
-        NonZeroU32::new(PARSER_MAX_COLUMNS),
-        NonZeroUsize::new(scan::MAX_FILE_BYTES),
-        NonZeroUsize::new(PARSER_MAX_LINES),
+        NonZeroU32::new(PARSER_MAX_COLUMNS * u32::from(times)),
+        NonZeroUsize::new(scan::MAX_FILE_BYTES * usize::from(times)),
+        NonZeroUsize::new(PARSER_MAX_LINES * usize::from(times)),
     ) {
         engine.set_policy_length_config(PolicyLengthConfig { max_col, max_file_bytes, max_lines });
     }
-    builtins::install(&mut engine);
-    engine
 }
 
 pub(super) fn set_time_limit(engine: &mut Engine, limit: Duration) {

@@ -27,6 +27,8 @@ mod engines;
 mod values;
 mod evaluate;
 mod tests_runner;
+mod outline;
+mod coverage;
 mod compliance;
 #[cfg(test)]
 mod tests;
@@ -42,9 +44,13 @@ use load::{Loaded, Modules};
 use rules::Rules;
 
 pub(super) use compliance::{Answer, BuiltinErrors, Input, Question, ask, is_raised_by_ours};
+pub(super) use coverage::CoverageRun;
 pub(super) use input::ConnectionValues;
-pub(super) use tests_runner::check_tests;
-pub use tests_runner::{RegoTestOutcome, RegoTestResult, run_rego_tests};
+pub(super) use outline::test_items;
+pub use tests_runner::{
+    FailedExpression, RegoTestOutcome, RegoTestResult, SeenValue, run_rego_tests,
+};
+pub(super) use tests_runner::{TestRun, check_tests, run_selected_tests};
 
 /// Numbers the bundles of this process, so that a thread knows its engines apart.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);

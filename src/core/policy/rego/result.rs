@@ -127,10 +127,11 @@ fn add_headers(
 
 /// The items of an array or, in their order, of a set: JSON, which the plugin reads, has no sets.
 fn list(value: &Value) -> Option<Vec<&Value>> {
-    if let Ok(array) = value.as_array() {
+    if let Value::Array(array) = value {
         return Some(array.iter().collect());
     }
-    let mut items: Vec<&Value> = value.as_set().ok()?.iter().collect();
+    let Value::Set(set) = value else { return None };
+    let mut items: Vec<&Value> = set.iter().collect();
     items.sort();
     Some(items)
 }

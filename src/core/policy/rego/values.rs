@@ -164,11 +164,14 @@ fn joined(value: &mut Value, given: Value) -> Joined {
     if given == Value::Undefined {
         return Joined::Nothing;
     }
-    if let Ok(members) = given.as_set() {
+    // Not by `as_set`: an error is dear to make.
+    if let Value::Set(members) = &given {
         if members.is_empty() {
             return Joined::Nothing;
         }
-        if let Ok(all) = value.as_set_mut() {
+        if *value != Value::Undefined
+            && let Ok(all) = value.as_set_mut()
+        {
             all.extend(members.iter().cloned());
             return Joined::Adds;
         }

@@ -23,7 +23,7 @@ fn results(text: &str) -> Vec<CaseResult> {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
     let policies: PolicySet = POLICIES.parse().unwrap();
     let subject = Subject { policies: &policies, schema: &schema, files: &files, folder: "tests/" };
-    run_file("tests/a.cedar-tests.json", text, &subject)
+    run_file("tests/a.cedar-tests.json", text, &subject, &Run::default())
 }
 
 fn test(request: &str, entities: &str, rest: &str) -> String {
@@ -107,4 +107,16 @@ fn a_file_that_is_no_array_of_tests_is_an_error() {
     check("[", "errored", "array");
     check("[]", "errored", "no test");
     check(&format!("{}{}", "[".repeat(5000), "]".repeat(5000)), "errored", "array");
+}
+
+#[test]
+fn no_value_of_a_header_is_told_where_a_test_does_not_fit() {
+    let deny = r#""decision": "deny", "reason": [], "num_errors": 0"#;
+    let request = VIEW.replace("true", r#"{"headers": {"x-key": "s3cr3t-a"}}"#);
+    let headers = r#"[{"uid": {"type": "Headers", "id": "s3cr3t-b"}, "attrs": {}, "parents": [],
+        "tags": {"x-key": ["s3cr3t-b"]}}]"#;
+    for text in [test(&request, "[]", deny), test(VIEW, headers, deny)] {
+        let seen = format!("{:?}", results(&text));
+        assert!(seen.contains("Errored") && !seen.contains("s3cr3t"), "{seen}");
+    }
 }

@@ -27,7 +27,7 @@ use growth::check_growth;
 use hazards::check_hazards;
 use kinds::{check_default, check_kinds, check_overlap};
 use modules::UsedNames;
-use safety::check_safety;
+pub(super) use safety::check_safety;
 
 #[cfg(test)]
 pub(super) use graph::MAX_STACK_DEPTH;

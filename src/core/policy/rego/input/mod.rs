@@ -16,6 +16,7 @@ use regorus::Value;
 use regorus::value::Object;
 
 use keys::keys;
+use reads::Part;
 pub(super) use reads::Reads;
 
 use crate::Timestamp;
@@ -53,8 +54,8 @@ thread_local! {
     static KEYS: Keys = Keys::new();
 }
 
-/// The native document, every key present and null where nothing is known, and what `reads` names of
-/// the plugin's.
+/// The native document, every key present and null where nothing is known or nobody reads it, and what
+/// `reads` names of the plugin's.
 pub(super) fn document(request: &AccessRequest, reads: Reads) -> Value {
     KEYS.with(|keys| {
         let connection = &request.connection;
@@ -63,13 +64,13 @@ pub(super) fn document(request: &AccessRequest, reads: Reads) -> Value {
         let native = [
             (&keys.destination, shared.destination.clone()),
             (&keys.portreeve, shared.portreeve.clone()),
-            (&keys.request, of_request(request, keys)),
+            (&keys.request, of_request(request, reads, keys)),
             (&keys.source, shared.source.clone()),
-            (&keys.time, time(request.time)),
+            (&keys.time, reads.part(Part::Time, || time(request.time))),
             (&keys.tls, shared.tls.clone()),
         ];
         let mut document: Object = pairs(native).collect();
-        if !reads.is_nothing() {
+        if !reads.is_native() {
             envoy::add(&mut document, request, reads);
         }
         document.into_value()
@@ -145,26 +146,26 @@ fn of_tls(tls: Option<&TlsFacts>, keys: &Keys) -> Value {
     ])
 }
 
-fn of_request(request: &AccessRequest, keys: &Keys) -> Value {
+fn of_request(request: &AccessRequest, reads: Reads, keys: &Keys) -> Value {
     let head = &request.head;
-    let (body, is_truncated) = match &request.body {
-        Body::NotRead => (Value::Null, false),
-        Body::Parsed(body) => (Value::from(body.clone()), false),
-        Body::Truncated => (Value::Null, true),
+    let body = || match &request.body {
+        Body::NotRead | Body::Truncated => Value::Null,
+        Body::Parsed(body) => Value::from(body.clone()),
     };
+    let is_truncated = matches!(request.body, Body::Truncated);
     object([
-        (&keys.body, body),
+        (&keys.body, reads.part(Part::RequestBody, body)),
         (&keys.body_truncated, Value::from(is_truncated)),
         (&keys.direction, Value::from(request.direction.as_str())),
-        (&keys.headers, of_headers(head)),
+        (&keys.headers, reads.part(Part::RequestHeaders, || of_headers(head))),
         (&keys.host, Value::from(&*head.host)),
         (&keys.method, Value::from(head.method.as_str())),
         (&keys.path, Value::from(head.path())),
         (&keys.protocol, Value::from(head.protocol.as_str())),
-        (&keys.query, of_query(head)),
+        (&keys.query, reads.part(Part::RequestQuery, || of_query(head))),
         (&keys.route, Value::from(&*request.route)),
         (&keys.scheme, Value::from(head.scheme.as_str())),
-        (&keys.segments, strings(head.segments())),
+        (&keys.segments, reads.part(Part::RequestSegments, || strings(head.segments()))),
     ])
 }
 

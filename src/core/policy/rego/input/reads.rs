@@ -1,10 +1,11 @@
-//! Which parts of the plugin's view a bundle reads, settled when it is loaded.
+//! Which of the parts that cost something a bundle reads, settled when it is loaded.
 //!
 //! A reference counts as far as it is static: one that stops at `input`, or that an alias hides from
 //! us, reads everything. Too much costs time; too little would be a fact that policy misses.
 
 use std::collections::BTreeMap;
 
+use regorus::Value;
 use regorus::unstable::{Expr, Module, Ref, Rule, RuleHead};
 
 use super::super::paths::static_part;
@@ -12,13 +13,13 @@ use super::super::walk::uses;
 
 /// A set of [`Part`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Reads(u8);
+pub(in super::super) struct Reads(u16);
 
 /// What is built or left out as one.
 #[derive(Clone, Copy, Debug)]
-#[repr(u8)]
+#[repr(u16)]
 pub(super) enum Part {
-    /// `attributes` but for the headers.
+    /// The plugin's `attributes` but for the headers.
     Attributes = 1,
     Headers = 1 << 1,
     ParsedPath = 1 << 2,
@@ -27,15 +28,29 @@ pub(super) enum Part {
     Body = 1 << 4,
     /// `version` and `source_principal`, which belong to the connection.
     Connection = 1 << 5,
+    /// The native part's, from here on: what is made anew for every request.
+    RequestBody = 1 << 6,
+    RequestHeaders = 1 << 7,
+    RequestQuery = 1 << 8,
+    RequestSegments = 1 << 9,
+    Time = 1 << 10,
 }
 
-const PLACES: [(&[&str], Part); 8] = [
+/// The parts of the plugin's view.
+const OF_PLUGIN: u16 = (1 << 6) - 1;
+
+const PLACES: [(&[&str], Part); 13] = [
     (&["attributes"], Part::Attributes),
     (&["attributes", "request", "http", "headers"], Part::Headers),
     (&["parsed_body"], Part::Body),
     (&["parsed_path"], Part::ParsedPath),
     (&["parsed_query"], Part::ParsedQuery),
+    (&["request", "body"], Part::RequestBody),
+    (&["request", "headers"], Part::RequestHeaders),
+    (&["request", "query"], Part::RequestQuery),
+    (&["request", "segments"], Part::RequestSegments),
     (&["source_principal"], Part::Connection),
+    (&["time"], Part::Time),
     (&["truncated_body"], Part::Body),
     (&["version"], Part::Connection),
 ];
@@ -63,22 +78,33 @@ impl Reads {
 
     #[cfg(test)]
     pub(in super::super) const fn everything() -> Self {
-        Self(u8::MAX)
+        Self(u16::MAX)
     }
 
-    pub(in super::super) const fn is_nothing(self) -> bool {
-        self.0 == 0
+    #[cfg(test)]
+    pub(in super::super) const fn all_native() -> Self {
+        Self(u16::MAX & !OF_PLUGIN)
+    }
+
+    /// Whether nothing of the plugin's view is read.
+    pub(in super::super) const fn is_native(self) -> bool {
+        self.0 & OF_PLUGIN == 0
     }
 
     pub(super) const fn has(self, part: Part) -> bool {
-        self.0 & part as u8 != 0
+        self.0 & part as u16 != 0
+    }
+
+    /// A part of the native document, if it is read.
+    pub(super) fn part(self, part: Part, build: impl FnOnce() -> Value) -> Value {
+        if self.has(part) { build() } else { Value::Null }
     }
 
     /// A reference to a place reads what is below it and what it is inside of.
     fn add(&mut self, path: &[String]) {
         for (place, part) in PLACES {
             if place.iter().zip(path).all(|(one, other)| one == other) {
-                self.0 |= part as u8;
+                self.0 |= part as u16;
             }
         }
     }
@@ -141,19 +167,34 @@ mod tests {
             (Part::ParsedQuery, "query"),
             (Part::Body, "body"),
             (Part::Connection, "connection"),
+            (Part::RequestBody, "r.body"),
+            (Part::RequestHeaders, "r.headers"),
+            (Part::RequestQuery, "r.query"),
+            (Part::RequestSegments, "r.segments"),
+            (Part::Time, "time"),
         ];
         let seen: Vec<&str> =
             parts.iter().filter(|(part, _)| reads.has(*part)).map(|(_, name)| *name).collect();
         assert_eq!(seen.join(" "), expected, "{module}");
-        assert_eq!(reads.is_nothing(), expected.is_empty());
+        let is_plugins = expected
+            .split(' ')
+            .any(|part| !part.is_empty() && !part.starts_with("r.") && part != "time");
+        assert_eq!(reads.is_native(), !is_plugins);
     }
 
-    const ALL: &str = "attributes headers path query body connection";
+    const ALL: &str = "attributes headers path query body connection r.body r.headers r.query \
+                       r.segments time";
 
     #[test]
     fn a_policy_over_the_native_part_reads_nothing_more() {
         check("allow if input.request.method == \"GET\"", "");
-        check("import input.request as r\nallow if r.headers[_] == r.query[x]", "");
+        check(
+            "import input.request as r\nallow if r.headers[_] == r.query[x]",
+            "r.headers r.query",
+        );
+        check("allow if input.request.body.risk > 5", "r.body");
+        check("allow if { some s in input.request.segments; s == input.time }", "r.segments time");
+        check("allow if f(input.request)\nf(x) if x.a", "r.body r.headers r.query r.segments");
         check("allow if input.source.spiffe_id in data.ids", "");
         check("f(attributes, [a, {\"k\": b}]) := attributes.version + a + b\nallow if f(1, 2)", "");
     }

@@ -10,7 +10,7 @@ use crate::spiffe::CertificateFacts;
 
 #[track_caller]
 fn check(request: &AccessRequest, expected: &serde_json::Value) {
-    let text = input::document(request, Reads::default()).to_json_str().unwrap();
+    let text = input::document(request, Reads::all_native()).to_json_str().unwrap();
     let seen: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(&seen, expected);
 }
@@ -126,7 +126,7 @@ fn what_is_unknown_is_null() {
     request.head.headers.clear();
     request.head.target = "/".parse().unwrap();
     request.body = Body::Truncated;
-    let seen = input::document(&request, Reads::default());
+    let seen = input::document(&request, Reads::all_native());
     let seen: serde_json::Value = serde_json::from_str(&seen.to_json_str().unwrap()).unwrap();
     for part in ["spiffe_id", "trust_domain", "path", "segments", "certificate", "jwt"] {
         assert_eq!(seen["source"].get(part), Some(&json!(null)), "{part}");

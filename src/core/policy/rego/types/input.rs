@@ -7,7 +7,7 @@ use super::schema::{INPUT, Type};
 use super::{Types, item_of};
 
 /// Why a part of a reference leads nowhere.
-pub(super) enum Problem {
+pub(in super::super) enum Problem {
     NoField {
         name: String,
         near: Option<&'static str>,
@@ -24,7 +24,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// `of` is what was referred to so far.
-    pub(super) fn message(&self, of: &str) -> String {
+    pub(in super::super) fn message(&self, of: &str) -> String {
         match self {
             Self::NoField { name, .. } => format!("{of} has no field `{name}`"),
             Self::HeaderCase { name } => {
@@ -34,7 +34,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn hint(&self) -> Option<String> {
+    pub(in super::super) fn hint(&self) -> Option<String> {
         match self {
             Self::NoField { near, .. } => near.map(|near| format!("did you mean `{near}`?")),
             Self::HeaderCase { name } => Some(format!("write `{}`", name.to_lowercase())),
@@ -46,7 +46,10 @@ impl Problem {
 }
 
 /// The type of a field, `None` where any is allowed.
-pub(super) fn field(of: &'static Type, name: &str) -> Result<Option<&'static Type>, Problem> {
+pub(in super::super) fn field(
+    of: &'static Type,
+    name: &str,
+) -> Result<Option<&'static Type>, Problem> {
     let not_an_object = |is| Err(Problem::NotAnObject { name: name.to_owned(), is });
     match of {
         Type::Any => Ok(None),

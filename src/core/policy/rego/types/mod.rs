@@ -24,7 +24,8 @@ use super::names::Names;
 use super::paths::static_part;
 use super::rules::Rules;
 use super::walk::{declared, names_in_pattern};
-use schema::Type;
+pub(super) use input::field;
+pub(super) use schema::{INPUT, Type};
 
 /// What kind of value an expression has, where that is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Types<'_, '_> {
         for (_, key, value) in fields {
             let Expr::String { span, value: name, .. } = &**key else { continue };
             let Ok(name) = name.as_string() else { continue };
-            match input::field(at, name) {
+            match field(at, name) {
                 Ok(Some(next)) => self.literal(next, value),
                 Ok(None) => {}
                 Err(problem) => self.warn(span, problem.message("the document"), problem.hint()),

@@ -3,7 +3,7 @@
 
 /// What a static reference into the input can hold; anything may be null as well.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(in super::super) enum Type {
     Any,
     String,
     Number,
@@ -56,7 +56,7 @@ const ENVOY_HTTP: Type = Open(&[
 ]);
 
 /// The whole document, in both forms.
-pub(super) const INPUT: Type = Object(&[
+pub(in super::super) const INPUT: Type = Object(&[
     ("portreeve", Object(&[("version", String)])),
     (
         "source",

@@ -19,7 +19,7 @@ use super::super::paths::static_part;
 use super::super::walk::{declared, names_in_pattern};
 
 /// Reports the variables of one rule that nothing gives a value, and those that nothing reads.
-pub(super) fn check_safety(rule: &Rule, names: &Names<'_>, findings: &mut Findings) {
+pub(in super::super) fn check_safety(rule: &Rule, names: &Names<'_>, findings: &mut Findings) {
     let Rule::Spec { head, bodies, .. } = rule else { return };
     let mut safety = Safety { names, scopes: vec![], findings };
     let mut arguments = BTreeSet::new();

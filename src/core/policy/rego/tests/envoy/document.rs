@@ -171,7 +171,7 @@ fn check_keys(path: &str, root: &Value, schema: &Value, value: &Value) {
 
 #[test]
 fn a_bundle_that_reads_none_of_it_is_shown_none_of_it() {
-    let native = authz("allow if input.request.method == \"GET\"");
+    let native = authz("allow if { input.request; input.time }");
     let request = asks(None, "GET /", &[]);
     let document = input::document(&request, native.reads).to_json_str().unwrap();
     let document: Value = serde_json::from_str(&document).unwrap();

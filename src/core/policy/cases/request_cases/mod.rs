@@ -12,14 +12,15 @@ use marked_yaml::Node;
 use marked_yaml::types::{MarkedMappingNode, MarkedScalarNode};
 use serde_json::Value;
 
-use super::super::{Bundle, decide};
+use super::super::{Bundle, PolicyRef, decide};
 use super::expectation::{Expectation, outcome_of, reason_of};
 use super::mask::without_credentials;
 use super::yaml::{self, Wrong};
-use super::{CaseOutcome, CaseResult, MAX_CASES};
-use crate::request::AccessRequest;
+use super::{CaseOutcome, CaseResult, MAX_CASES, Run, relaxations};
+use crate::masking::masked;
+use crate::request::{AccessRequest, Relaxed};
 
-const KEYS: [&str; 6] = ["name", "request", "input", "expect", "reason", "policy"];
+const KEYS: [&str; 7] = ["name", "request", "input", "expect", "reason", "policy", "relax"];
 
 /// Line and name of a case, and the case or what is wrong with it.
 type Entry = (u32, String, Result<Case, Wrong>);
@@ -29,6 +30,8 @@ type Entry = (u32, String, Result<Case, Wrong>);
 struct Case {
     subject: Subject,
     expect: Expectation,
+    /// What the route of this request keeps.
+    relaxed: Relaxed,
 }
 
 /// What is decided.
@@ -40,36 +43,65 @@ enum Subject {
     Document(Value),
 }
 
-pub(super) fn run(path: &str, text: &str, bundle: &Bundle) -> Vec<CaseResult> {
+pub(super) fn run(path: &str, text: &str, bundle: &Bundle, run: &Run<'_>) -> Vec<CaseResult> {
     let cases = match read(text) {
         Ok(cases) => cases,
         Err(wrong) => return vec![CaseResult::unreadable(path, wrong.line, wrong.message)],
     };
-    let run = |(line, name, case): Entry| match case {
-        Ok(case) => run_case(path, line, name, &case, bundle),
+    let selected = cases.into_iter().filter(|(_, name, _)| run.filter.selects(name));
+    let run_one = |(line, name, case): Entry| match case {
+        Ok(case) => {
+            let outcome = |(outcome, policies)| CaseResult {
+                policies,
+                ..CaseResult::new(path, line, name, outcome)
+            };
+            let mut result = run.timed(|| outcome(run_case(&case, bundle)));
+            result.evidence.request = Some(masked(case.subject.value()));
+            result
+        }
         Err(wrong) => CaseResult::new(path, wrong.line, name, CaseOutcome::errored(wrong.message)),
     };
-    cases.into_iter().map(run).collect()
+    selected.map(run_one).collect()
 }
 
-fn run_case(path: &str, line: u32, name: String, case: &Case, bundle: &Bundle) -> CaseResult {
-    let request = match &case.subject {
-        Subject::Described(value) => AccessRequest::described(value),
-        Subject::Document(value) => AccessRequest::from_document(value),
-    };
-    let request = match request {
+/// What the selected cases ask, as far as they can be read.
+pub(super) fn requests(text: &str, is_selected: &dyn Fn(&str) -> bool) -> Vec<AccessRequest> {
+    let cases = read(text).unwrap_or_default().into_iter();
+    let selected = cases.filter(|(_, name, _)| is_selected(name));
+    selected.filter_map(|(_, _, case)| case.ok()?.request().ok()).collect()
+}
+
+impl Case {
+    /// What is asked, or why it is no request.
+    fn request(&self) -> Result<AccessRequest, String> {
+        let request = match &self.subject {
+            Subject::Described(value) => AccessRequest::described(value),
+            Subject::Document(value) => AccessRequest::from_document(value),
+        };
+        let request = request.map_err(|error| format!("this is no request: {error}"))?;
+        relaxations::check(&request.head, self.relaxed)?;
+        Ok(request)
+    }
+}
+
+fn run_case(case: &Case, bundle: &Bundle) -> (CaseOutcome, Vec<PolicyRef>) {
+    let request = match case.request() {
         Ok(request) => request,
-        Err(error) => {
-            let outcome = CaseOutcome::errored(format!("this is no request: {error}"));
-            return CaseResult::new(path, line, name, outcome);
-        }
+        Err(message) => return (CaseOutcome::errored(message), Vec::new()),
     };
     let mut decision = decide(bundle, &request);
     for error in &mut decision.errors {
         error.text = without_credentials(&error.text, &request);
     }
-    let result = CaseResult::new(path, line, name, case.expect.judge(&decision));
-    CaseResult { policies: decision.policies, ..result }
+    (case.expect.judge(&decision), decision.policies)
+}
+
+impl Subject {
+    const fn value(&self) -> &Value {
+        match self {
+            Self::Described(value) | Self::Document(value) => value,
+        }
+    }
 }
 
 /// The cases of a file with line and name, or what is wrong with the whole file.
@@ -129,7 +161,19 @@ fn read_body(line: u32, case: &MarkedMappingNode) -> Result<Case, Wrong> {
         reason: reason.map(|word| reason_of(word.as_str()).map_err(at(word))).transpose()?,
         policy: text_of(case, "policy")?.map(|policy| policy.as_str().to_owned()),
     };
-    Ok(Case { subject, expect })
+    Ok(Case { subject, expect, relaxed: relaxed(case)? })
+}
+
+fn relaxed(case: &MarkedMappingNode) -> Result<Relaxed, Wrong> {
+    let Some(node) = case.get_node("relax") else { return Ok(Relaxed::default()) };
+    let words = node.as_sequence();
+    let words = words.ok_or_else(|| Wrong::new(yaml::line(node), "`relax` must be a list"))?;
+    let mut relaxed = Relaxed::default();
+    for word in words.iter() {
+        let text = word.as_scalar().map(|word| word.as_str()).unwrap_or_default();
+        relaxations::add(&mut relaxed, text).map_err(|text| Wrong::new(yaml::line(word), text))?;
+    }
+    Ok(relaxed)
 }
 
 fn text_of<'a>(
@@ -155,71 +199,4 @@ fn check_keys(mapping: &MarkedMappingNode, known: &[&str]) -> Result<(), Wrong> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `line name: what was read` for each case, or the error of the file.
-    fn seen(text: &str) -> Vec<String> {
-        match read(text) {
-            Err(wrong) => vec![format!("{} file: {}", wrong.line, wrong.message)],
-            Ok(cases) => cases
-                .into_iter()
-                .map(|(line, name, case)| match case {
-                    Ok(case) => format!("{line} {name}: {}", case.expect.outcome.as_str()),
-                    Err(wrong) => format!("{} {name}: {}", wrong.line, wrong.message),
-                })
-                .collect(),
-        }
-    }
-
-    #[track_caller]
-    fn check(text: &str, expected: &[&str]) {
-        let seen = seen(text);
-        assert_eq!(seen.len(), expected.len(), "{seen:?}");
-        for (seen, expected) in seen.iter().zip(expected) {
-            assert!(seen.starts_with(expected), "{seen} instead of {expected}");
-        }
-    }
-
-    #[test]
-    fn cases_are_read_with_their_lines() {
-        let text = "cases:\n  - name: a\n    request: {path: /a}\n    expect: allow\n\
-                    \n  - expect: deny\n    reason: forbidden\n    policy: x.cedar:3\n    \
-                    name: b\n    input: {}\n";
-        check(text, &["2 a: allow", "6 b: deny"]);
-        let (_, _, case) = read(text).unwrap().remove(1);
-        let case = case.unwrap();
-        assert_eq!(case.subject, Subject::Document(serde_json::json!({})));
-        assert_eq!(case.expect.policy.as_deref(), Some("x.cedar:3"));
-    }
-
-    #[test]
-    fn a_wrong_case_is_an_error_of_its_own_and_the_others_run() {
-        let text = "cases:\n- name: a\n  request: {}\n  expct: allow\n- name: b\n  request: {}\n  \
-                    expect: allow\n- request: {}\n  expect: allow\n- 7\n- name: e\n  request: {}\n  \
-                    expect: permit\n- name: f\n  request: {}\n- name: g\n  expect: deny\n\
-                    - name: h\n  request: {}\n  input: {}\n  expect: deny\n\
-                    - name: i\n  request: {}\n  expect: deny\n  reason: because";
-        let expected = [
-            "4 a: unknown key `expct`; known here: `name`, `request`",
-            "5 b: allow",
-            "8 case 3: the key `name` is missing",
-            "10 case 4: a case must be a mapping",
-            "13 e: `expect` must be one of",
-            "14 f: the key `expect` is missing",
-            "16 g: the key `request` or `input` is missing",
-            "18 h: a case has either",
-            "25 i: `reason` must be one of",
-        ];
-        check(text, &expected);
-    }
-
-    #[test]
-    fn a_file_without_cases_is_an_error() {
-        check("", &["0 file: the key `cases` is missing"]);
-        check("cases: []", &["1 file: `cases` is empty"]);
-        check("cases: 1", &["1 file: `cases` must be a list"]);
-        check("cases: []\nmore: 1", &["2 file: unknown key `more`"]);
-        check("cases: [", &["2 file: this is not YAML"]);
-    }
-}
+mod tests;
