@@ -3,7 +3,7 @@
 //!
 //! Nothing here is indexed, cached or left out: what decides requests must say the same.
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision, Request, Response};
+use cedar_policy::{AuthorizationError, Authorizer, Decision, Entities, Request, Response};
 
 use super::facts::{self, Attributes, Facts};
 use super::parse::Places;
@@ -19,16 +19,20 @@ impl Policies {
     /// Decides by evaluating every policy; slow, and equal to [`Self::evaluate`].
     #[allow(dead_code, reason = "for the evidence that decisions equal their meaning")]
     pub(in crate::policy) fn evaluate_whole(&self, request: &AccessRequest) -> Verdict {
-        match self.whole_response(request) {
-            Ok(response) => verdict(&self.places, &response),
+        match self.whole_request(request) {
+            Ok((request, entities)) => {
+                let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+                verdict(&self.places, &response)
+            }
             Err(error) => failed(sentence(&*error)),
         }
     }
 
-    fn whole_response(
+    /// The request with all that it is, and all entities around it.
+    pub(super) fn whole_request(
         &self,
         request: &AccessRequest,
-    ) -> Result<Response, Box<dyn std::error::Error>> {
+    ) -> Result<(Request, Entities), Box<dyn std::error::Error>> {
         let (words, connection) = (&self.words, &request.connection);
         let action = self.actions.of_method(&request.head.method).entity.uid();
         let caller = connection.engine_values.cedar.caller(words, connection);
@@ -38,7 +42,7 @@ impl Policies {
         let tagged = facts::tagged(words, attributes, &Reads::ALL, request)?;
         let entities = self.hierarchy.whole(words, &caller.principal, tagged, request)?;
         let request = Request::new(caller.principal.clone(), action, resource, context, None)?;
-        Ok(Authorizer::new().is_authorized(&request, &self.set, &entities))
+        Ok((request, entities))
     }
 }
 
