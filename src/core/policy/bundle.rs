@@ -111,7 +111,8 @@ impl Bundle {
     /// How each policy is evaluated.
     #[must_use]
     pub fn ways(&self) -> Vec<PolicyWay> {
-        self.rego.as_ref().map(rego::Policies::ways).unwrap_or_default()
+        let cedar = self.cedar.iter().flat_map(cedar::Policies::ways);
+        cedar.chain(self.rego.iter().flat_map(rego::Policies::ways)).collect()
     }
 
     /// Gives builtins room beyond what a serving thread has time for; the bundle then
@@ -156,7 +157,7 @@ impl Bundle {
     /// The meaning of the bundle, which [`evaluate`](Self::evaluate) must equal: every policy of it,
     /// without an index.
     pub(super) fn evaluate_whole(&self, request: &AccessRequest) -> Verdict {
-        let cedar = self.cedar.as_ref().map(|policies| policies.evaluate(request));
+        let cedar = self.cedar.as_ref().map(|policies| policies.evaluate_whole(request));
         let rego = self
             .rego
             .as_ref()

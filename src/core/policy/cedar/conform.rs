@@ -2,36 +2,31 @@
 //!
 //! Only what turns an access request into a Cedar request stays out: such cases bring their own.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, PolicySetError,
-    Request, Schema, ValidationMode, Validator,
+    Context, Entities, EntityUid, PolicyId, Request, Schema, ValidationMode, Validator,
 };
 use serde_json::Value;
 
-use super::index::Bucket;
-use super::parse::{self, Places};
+use super::conditions;
+use super::index::Index;
+use super::parse;
 use super::place::{error_at, report, sentence};
 use super::scan::statements;
 use super::source::Source;
-use super::verdict;
+use super::tally::Tally;
 use crate::policy::{Findings, Outcome, PolicyRef, Severity};
 
 /// Policies, entities and schema of one test case.
 #[derive(Debug)]
 pub struct CedarCase {
-    set: PolicySet,
-    places: Places,
+    index: Index,
     /// By our id, the id that Cedar's cases use: `policy0`, `policy1`, … in the order of the text.
     numbered: BTreeMap<PolicyId, String>,
     schema: Schema,
     actions: Entities,
     entities: Entities,
-    /// Built when the first request of an action comes.
-    buckets: RefCell<BTreeMap<EntityUid, Rc<Bucket>>>,
 }
 
 /// One request of a case, as the case writes it.
@@ -89,6 +84,7 @@ impl CedarCase {
                 report(&mut findings, Severity::Error, file, policies, error, start);
             }
         }
+        let conditions = conditions::of(std::slice::from_ref(&parsed), &mut findings);
         if findings.has_errors() {
             return Err(findings);
         }
@@ -97,11 +93,12 @@ impl CedarCase {
         let number =
             |(number, (id, _)): (usize, (&PolicyId, _))| (id.clone(), format!("policy{number}"));
         let numbered = in_order.into_iter().enumerate().map(number).collect();
-        let (set, buckets) = (parsed.set, RefCell::default());
-        Ok(Self { set, places, numbered, schema, actions, entities, buckets })
+        // Such a context need not have a path.
+        let index = Index::build(&parsed.set, &conditions, &places, None);
+        Ok(Self { index, numbered, schema, actions, entities })
     }
 
-    /// Decides one request under the policies whose scope names its action.
+    /// Decides one request under the policies whose scope lets it through.
     ///
     /// # Errors
     /// The request is none, or does not conform to the schema.
@@ -118,32 +115,35 @@ impl CedarCase {
         let schema = request.is_validated.then_some(&self.schema);
         let context =
             Context::from_json_value(request.context.clone(), schema.map(|s| (s, &action)))?;
-        let bucket = self.bucket(&action)?;
         let (principal, resource) = (uid(request.principal)?, uid(request.resource)?);
+        let asked = |uid: &EntityUid, entities: &Entities| {
+            self.index.asked(uid, entities.ancestors(uid).into_iter().flatten())
+        };
+        let candidates = self.index.candidates(
+            &asked(&principal, &self.entities),
+            &asked(&action, &self.actions),
+            &asked(&resource, &self.entities),
+        );
         let cedar = Request::new(principal, action, resource, context, schema)?;
-        let response = Authorizer::new().is_authorized(&cedar, &bucket.policies, &self.entities);
-        let verdict = verdict(&self.places, &response);
-        let name = |id: &PolicyId| self.numbered.get(id).cloned().unwrap_or_default();
-        let ours = |policy: &PolicyRef| name(&PolicyId::new(&policy.id));
+        let mut tally = Tally::of_scopes(&self.index, &candidates);
+        tally.evaluate(&self.index, &candidates, &cedar, &self.entities);
+        let name = |policy: &PolicyRef| {
+            self.numbered.get(&PolicyId::new(&policy.id)).cloned().unwrap_or_default()
+        };
+        // Cedar names the forbids that hold, and the permits only where there are none.
+        let cedar_allows = tally.forbids.is_empty() && !tally.permits.is_empty();
+        let reason = if tally.forbids.is_empty() { &tally.permits } else { &tally.forbids };
+        let reason = reason.iter().map(|policy| name(policy)).collect();
+        let verdict = tally.verdict();
         // What a record would carry, so that the product's own diagnostics are compared.
         let errors = verdict.errors.iter().filter_map(|error| error.policy.as_ref());
         Ok(CedarAnswer {
             outcome: verdict.outcome,
-            policies: verdict.policies.iter().map(ours).collect(),
-            cedar_allows: response.decision() == Decision::Allow,
-            reason: response.diagnostics().reason().map(name).collect(),
-            errors: errors.map(ours).collect(),
+            policies: verdict.policies.iter().map(name).collect(),
+            cedar_allows,
+            reason,
+            errors: errors.map(name).collect(),
         })
-    }
-
-    fn bucket(&self, action: &EntityUid) -> Result<Rc<Bucket>, Box<PolicySetError>> {
-        if let Some(bucket) = self.buckets.borrow().get(action) {
-            return Ok(Rc::clone(bucket));
-        }
-        let built = Bucket::build(action.clone(), &self.actions, &self.set, &BTreeMap::new())?;
-        let built = Rc::new(built);
-        self.buckets.borrow_mut().insert(action.clone(), Rc::clone(&built));
-        Ok(built)
     }
 }
 

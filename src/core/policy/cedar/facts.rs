@@ -19,12 +19,14 @@ use crate::spiffe::CertificateFacts;
 #[derive(Debug, Default)]
 pub(in crate::policy) struct ConnectionValues(OnceLock<Caller>);
 
+/// What policies seldom read is built when one does: Cedar takes some 50,000 instructions for the
+/// constructor of an address or a time.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) principal: EntityUid,
-    source_ip: Value,
-    tls: Option<Value>,
-    certificate: Option<Value>,
+    source_ip: OnceLock<Value>,
+    tls: OnceLock<Option<Value>>,
+    certificate: OnceLock<Option<Value>>,
 }
 
 impl ConnectionValues {
@@ -34,16 +36,32 @@ impl ConnectionValues {
                 Some(id) => named(&words.workload, id.as_str()),
                 None => words.anonymous.clone(),
             },
-            source_ip: Value::new_ip(connection.source.address.ip().to_string()),
-            tls: connection.tls.as_ref().and_then(tls),
-            certificate: connection.source.certificate.as_ref().and_then(certificate),
+            source_ip: OnceLock::new(),
+            tls: OnceLock::new(),
+            certificate: OnceLock::new(),
         })
+    }
+}
+
+impl Caller {
+    fn source_ip(&self, connection: &ConnectionFacts) -> Value {
+        let build = || Value::new_ip(connection.source.address.ip().to_string());
+        self.source_ip.get_or_init(build).clone()
+    }
+
+    fn tls(&self, connection: &ConnectionFacts) -> Option<Value> {
+        self.tls.get_or_init(|| connection.tls.as_ref().and_then(tls)).clone()
+    }
+
+    fn certificate(&self, connection: &ConnectionFacts) -> Option<Value> {
+        let build = || connection.source.certificate.as_ref().and_then(certificate);
+        self.certificate.get_or_init(build).clone()
     }
 }
 
 /// One attribute of the context: its name, and how it is built.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attribute {
+struct Attribute {
     name: &'static str,
     value: fn(&Facts<'_>) -> Option<Value>,
 }
@@ -57,7 +75,7 @@ pub(super) struct Facts<'a> {
 }
 
 /// The type `Http` of the schema, attribute for attribute.
-const ATTRIBUTES: [Attribute; 14] = [
+static ATTRIBUTES: [Attribute; 14] = [
     attribute("direction", |facts| text(facts.request.direction.as_str())),
     attribute("method", |facts| text(facts.request.head.method.as_str())),
     attribute("scheme", |facts| text(facts.request.head.scheme.as_str())),
@@ -70,10 +88,10 @@ const ATTRIBUTES: [Attribute; 14] = [
     attribute("query", |facts| Some(Value::new_entity_uid(facts.words.query.clone()))),
     attribute("headers", |facts| Some(Value::new_entity_uid(facts.words.headers.clone()))),
     attribute("protocol", |facts| text(facts.request.head.protocol.as_str())),
-    attribute("source_ip", |facts| Some(facts.caller.source_ip.clone())),
+    attribute("source_ip", |facts| Some(facts.caller.source_ip(&facts.request.connection))),
     attribute("now", |facts| Some(moment(facts.request.time))),
-    attribute("tls", |facts| facts.caller.tls.clone()),
-    attribute("certificate", |facts| facts.caller.certificate.clone()),
+    attribute("tls", |facts| facts.caller.tls(&facts.request.connection)),
+    attribute("certificate", |facts| facts.caller.certificate(&facts.request.connection)),
 ];
 
 const fn attribute(name: &'static str, value: fn(&Facts<'_>) -> Option<Value>) -> Attribute {
@@ -84,13 +102,28 @@ fn text(text: &str) -> Option<Value> {
     Some(Value::new_string(text.to_owned()))
 }
 
-/// The attributes that some policy reads.
-pub(super) fn attributes(reads: &Reads) -> Vec<Attribute> {
-    ATTRIBUTES.into_iter().filter(|attribute| reads.attribute(attribute.name)).collect()
+/// A set of [`ATTRIBUTES`], a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attributes(u16);
+
+impl Attributes {
+    pub(super) fn among(reads: &Reads) -> Self {
+        let bits = (0..).zip(&ATTRIBUTES).filter(|(_, attribute)| reads.attribute(attribute.name));
+        Self(bits.fold(0, |all, (bit, _): (u32, _)| all | (1 << bit)))
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    fn iter(self) -> impl Iterator<Item = &'static Attribute> {
+        let is_in = move |bit: u32| self.0 & (1 << bit) != 0;
+        (0..).zip(&ATTRIBUTES).filter(move |(bit, _)| is_in(*bit)).map(|(_, attribute)| attribute)
+    }
 }
 
 pub(super) fn context(
-    attributes: &[Attribute],
+    attributes: Attributes,
     facts: Facts<'_>,
 ) -> Result<Context, Box<ContextCreationError>> {
     let pairs = attributes.iter().filter_map(|Attribute { name, value }| {
@@ -99,14 +132,17 @@ pub(super) fn context(
     Context::from_pairs(pairs).map_err(Box::new)
 }
 
-/// The entities whose tags are the request's headers and query, where a policy reads them.
+/// The entities whose tags are the request's headers and query, where the context names them; of their
+/// tags those that are read.
 pub(super) fn tagged(
     words: &Words,
+    attributes: Attributes,
     reads: &Reads,
     request: &AccessRequest,
 ) -> Result<Vec<Entity>, Box<EntityAttrEvaluationError>> {
+    let is_in = |name: &str| attributes.iter().any(|attribute| attribute.name == name);
     let mut entities = Vec::new();
-    if reads.attribute("headers") {
+    if is_in("headers") {
         let headers = request.head.headers.iter();
         let pairs = headers.filter(|(name, _)| reads.tag(name.as_str())).map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -114,7 +150,7 @@ pub(super) fn tagged(
         });
         entities.push(with_tags(&words.headers, pairs)?);
     }
-    if reads.attribute("query") {
+    if is_in("query") {
         let pairs = request.head.query_pairs().filter(|(key, _)| reads.tag(key));
         entities.push(with_tags(&words.query, pairs)?);
     }

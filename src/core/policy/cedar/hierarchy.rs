@@ -1,12 +1,7 @@
 //! Which entities a decision needs: the principal, the action and the resource with all their
-//! ancestors, cached, since they repeat and cost more than the decision itself.
+//! ancestors, as a bundle and a request together say.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use cedar_policy::{Entities, Entity, EntityUid, EvalResult, RestrictedExpression};
 
@@ -16,23 +11,14 @@ use crate::request::AccessRequest;
 
 /// Where the trust domain's name begins in a SPIFFE ID.
 const AUTHORITY: usize = "spiffe://".len();
-/// Sets of entities that a thread keeps, each about 3 KiB: enough for the callers of one service, and
-/// a caller beyond them costs a rebuild.
-const CACHED: usize = 512;
 /// Entities with data that policies look into: they stand beside every principal.
 const MAX_REACHABLE: usize = 1_000;
 
-static NEXT_BUNDLE: AtomicU64 = AtomicU64::new(0);
-
-thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
-}
+type Failure = Box<dyn std::error::Error>;
 
 /// What a bundle says about ancestors.
 #[derive(Debug)]
 pub(super) struct Hierarchy {
-    /// Tells this bundle's entries in the cache from another's.
-    bundle: u64,
     /// `entities.json`, with the ancestors of each complete.
     given: Entities,
     /// The part of it that policies reach by name.
@@ -48,34 +34,9 @@ struct Known {
     longest: usize,
 }
 
-/// The three ids of a request and the entities around them.
-#[derive(Debug)]
-pub(super) struct Slice {
-    pub(super) resource: EntityUid,
-    pub(super) entities: Entities,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    bundle: u64,
-    action: &'static str,
-    principal: EntityUid,
-    service: Arc<str>,
-    route: Arc<str>,
-    /// The ancestors of this request's path.
-    paths: Vec<String>,
-}
-
-/// One entry a slot, the newest: bounded, and no walk to make room.
-#[derive(Default)]
-struct Cache {
-    hasher: RandomState,
-    slots: Vec<Option<(Key, Rc<Slice>)>>,
-}
-
 impl Hierarchy {
-    /// `named` are all entity literals of the policies and their links; `deep` those of policies that
-    /// look into entities other than the request's own.
+    /// `named` are all entity literals of the policies and their links, and the paths that first tests
+    /// ask for; `deep` the literals of policies that look into entities other than the request's own.
     pub(super) fn new(
         words: &Words,
         given: Entities,
@@ -91,7 +52,6 @@ impl Hierarchy {
         let data = reached.iter().filter_map(|uid| given.get(uid)).cloned();
         let reachable = Entities::from_entities(data, None).map_err(|error| error.to_string())?;
         Ok(Self {
-            bundle: NEXT_BUNDLE.fetch_add(1, Ordering::Relaxed),
             spiffe_prefixes: Known::of(all().filter(|u| *u.type_name() == words.spiffe_prefix)),
             paths: Known::of(all().filter(|uid| *uid.type_name() == words.path)),
             reachable,
@@ -99,65 +59,103 @@ impl Hierarchy {
         })
     }
 
-    /// The entities of a request, from this thread's cache where they are there.
-    pub(super) fn slice(
+    /// The longest part of a path that is known.
+    pub(super) fn longest_path<'a>(&self, path: &'a str) -> Option<&'a str> {
+        self.paths.among(path, 1).last()
+    }
+
+    pub(super) fn resource(&self, words: &Words, request: &AccessRequest) -> EntityUid {
+        named(&words.route, &request.route)
+    }
+
+    /// The known ancestors of a request's route.
+    pub(super) fn above_resource(
         &self,
         words: &Words,
-        action: (&'static str, &Entity),
-        principal: &EntityUid,
         request: &AccessRequest,
-    ) -> Result<Rc<Slice>, Box<dyn std::error::Error>> {
-        let path = request.head.path();
-        let key = Key {
-            bundle: self.bundle,
-            action: action.0,
-            principal: principal.clone(),
-            service: Arc::clone(&request.connection.destination.service),
-            route: Arc::clone(&request.route),
-            paths: self.paths.among(path, 1).map(str::to_owned).collect(),
-        };
-        if let Some(slice) = CACHE.with_borrow_mut(|cache| cache.get(&key)) {
-            return Ok(slice);
+    ) -> HashSet<EntityUid> {
+        let paths = self.paths.among(request.head.path(), 1);
+        above_resource(words, paths, request)
+    }
+
+    /// The known ancestors of a request's principal, groups among them.
+    pub(super) fn above_principal(
+        &self,
+        words: &Words,
+        uid: &EntityUid,
+        request: &AccessRequest,
+    ) -> HashSet<EntityUid> {
+        let Some(id) = &request.connection.source.spiffe_id else { return HashSet::new() };
+        let mut above: HashSet<EntityUid> = self
+            .spiffe_prefixes
+            .among(id.as_str(), AUTHORITY)
+            .map(|prefix| named(&words.spiffe_prefix, prefix))
+            .collect();
+        above.insert(named(&words.trust_domain, id.trust_domain().as_str()));
+        let mut groups = HashSet::new();
+        for member in above.iter().chain([uid]) {
+            groups.extend(self.given.ancestors(member).into_iter().flatten().cloned());
         }
-        let resource = named(&words.route, &request.route);
-        let above = key.paths.iter().map(|path| named(&words.path, path));
-        let above = above.chain([named(&words.service, &key.service)]).collect();
+        above.extend(groups);
+        above
+    }
+
+    /// What a decision can look into.
+    pub(super) fn entities(
+        &self,
+        words: &Words,
+        principal: &EntityUid,
+        action: Entity,
+        resource: EntityUid,
+        request: &AccessRequest,
+    ) -> Result<Entities, Failure> {
+        let above = self.above_principal(words, principal, request);
         let mut entities = vec![
-            self.principal(words, principal, request)?,
-            action.1.clone(),
-            Entity::new_no_attrs(resource.clone(), above),
+            self.principal(words, principal, above, request)?,
+            action,
+            Entity::new_no_attrs(resource, self.above_resource(words, request)),
         ];
         if let Some(id) = &request.connection.source.spiffe_id {
             let trust_domain = named(&words.trust_domain, id.trust_domain().as_str());
             entities.extend(self.given.get(&trust_domain).cloned());
         }
-        let entities = self.reachable.clone().upsert_entities(entities, None)?;
-        let slice = Rc::new(Slice { resource, entities });
-        CACHE.with_borrow_mut(|cache| cache.put(key, Rc::clone(&slice)));
-        Ok(slice)
+        Ok(self.reachable.clone().upsert_entities(entities, None)?)
+    }
+
+    /// Everything that is described, and the request's own with all their ancestors, known or not.
+    pub(super) fn whole(
+        &self,
+        words: &Words,
+        principal: &EntityUid,
+        tagged: Vec<Entity>,
+        request: &AccessRequest,
+    ) -> Result<Entities, Failure> {
+        let mut above = HashSet::new();
+        if let Some(id) = &request.connection.source.spiffe_id {
+            let ids = prefixes(id.as_str(), AUTHORITY, usize::MAX);
+            above.extend(ids.map(|prefix| named(&words.spiffe_prefix, prefix)));
+            above.insert(named(&words.trust_domain, id.trust_domain().as_str()));
+            above.extend(self.given.ancestors(principal).into_iter().flatten().cloned());
+        }
+        let paths = prefixes(request.head.path(), 1, usize::MAX);
+        let above_resource = above_resource(words, paths, request);
+        let mut entities = tagged;
+        entities.push(self.principal(words, principal, above, request)?);
+        entities.push(Entity::new_no_attrs(self.resource(words, request), above_resource));
+        Ok(self.given.clone().upsert_entities(entities, None)?)
     }
 
     fn principal(
         &self,
         words: &Words,
         uid: &EntityUid,
+        above: HashSet<EntityUid>,
         request: &AccessRequest,
-    ) -> Result<Entity, Box<dyn std::error::Error>> {
+    ) -> Result<Entity, Failure> {
         let Some(id) = &request.connection.source.spiffe_id else {
             return Ok(Entity::with_uid(uid.clone()));
         };
         let trust_domain = named(&words.trust_domain, id.trust_domain().as_str());
-        let mut parents: HashSet<EntityUid> = self
-            .spiffe_prefixes
-            .among(id.as_str(), AUTHORITY)
-            .map(|prefix| named(&words.spiffe_prefix, prefix))
-            .collect();
-        parents.insert(trust_domain.clone());
-        let mut groups = HashSet::new();
-        for member in parents.iter().chain([uid]) {
-            groups.extend(self.given.ancestors(member).into_iter().flatten().cloned());
-        }
-        parents.extend(groups);
         let attributes = [
             ("trust_domain".to_owned(), RestrictedExpression::new_entity_uid(trust_domain)),
             ("path".to_owned(), RestrictedExpression::new_string(id.path().to_owned())),
@@ -169,8 +167,17 @@ impl Hierarchy {
             let Ok(EvalResult::String(text)) = value else { return None };
             Some((name.to_owned(), RestrictedExpression::new_string(text)))
         });
-        Ok(Entity::new_with_tags(uid.clone(), attributes, parents, tags)?)
+        Ok(Entity::new_with_tags(uid.clone(), attributes, above, tags)?)
     }
+}
+
+fn above_resource<'a>(
+    words: &Words,
+    paths: impl Iterator<Item = &'a str>,
+    request: &AccessRequest,
+) -> HashSet<EntityUid> {
+    let service = named(&words.service, &request.connection.destination.service);
+    paths.map(|path| named(&words.path, path)).chain([service]).collect()
 }
 
 impl Known {
@@ -184,27 +191,6 @@ impl Known {
     fn among<'a>(&self, text: &'a str, from: usize) -> impl Iterator<Item = &'a str> {
         let prefixes = (!self.ids.is_empty()).then(|| prefixes(text, from, self.longest));
         prefixes.into_iter().flatten().filter(|prefix| self.ids.contains(*prefix))
-    }
-}
-
-impl Cache {
-    fn get(&mut self, key: &Key) -> Option<Rc<Slice>> {
-        let slot = self.slots.get(self.slot(key))?.as_ref()?;
-        (slot.0 == *key).then(|| Rc::clone(&slot.1))
-    }
-
-    fn put(&mut self, key: Key, slice: Rc<Slice>) {
-        if self.slots.is_empty() {
-            self.slots.resize_with(CACHED, || None);
-        }
-        let at = self.slot(&key);
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Some((key, slice));
-        }
-    }
-
-    fn slot(&self, key: &Key) -> usize {
-        usize::try_from(self.hasher.hash_one(key) % CACHED as u64).unwrap_or_default()
     }
 }
 

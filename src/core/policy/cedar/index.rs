@@ -1,106 +1,185 @@
-//! The policies by action: a request meets only those whose scope names its method.
+//! The policies by whom and what their scopes name: a request meets only those whose scope lets it
+//! through, however many others there are.
+//!
+//! Scopes cannot raise errors, so leaving a policy out whose scope does not match changes no decision,
+//! no reason and no error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use cedar_policy::{
-    ActionConstraint, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, PolicySetError,
-    Schema,
-};
+use cedar_policy::{Effect, EntityTypeName, EntityUid, Policy, PolicySet};
 
-use super::facts::{Attribute, attributes};
-use super::links::Linked;
+use super::conditions::{Condition, Conditions};
+use super::facts::Attributes;
+use super::parse::Places;
 use super::reads::Reads;
-use super::words::{ACTIONS, OTHER};
+use super::scope::{Asked, Name, Names, Scope};
+use super::words::named;
+use crate::policy::{PolicyRef, PolicyWay, Way};
 
-/// Everything that one action needs to be decided.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    pub(super) action: Entity,
-    pub(super) policies: PolicySet,
-    pub(super) reads: Reads,
-    /// The attributes of the context among what is read.
-    pub(super) attributes: Vec<Attribute>,
+/// All policies of a bundle, links of templates among them.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    policies: Vec<Indexed>,
+    names: Names,
+    /// By the principal and the resource that is named; each policy stands under one pair.
+    found: HashMap<(Option<Name>, Option<Name>), Vec<Number>>,
+    /// The headers and query keys that policies ask for.
+    pub(super) tags: Reads,
+    /// The paths under which policies stand by their first test.
+    pub(super) paths: Vec<EntityUid>,
 }
 
-/// By the action's id.
+/// A policy's place in the index.
+pub(super) type Number = u32;
+
 #[derive(Debug)]
-pub(super) struct Index(BTreeMap<&'static str, Bucket>);
+pub(super) struct Indexed {
+    pub(super) place: PolicyRef,
+    pub(super) effect: Effect,
+    pub(super) condition: Option<Arc<Condition>>,
+    scope: Scope,
+    /// What a request must bear for the policy to be found; `None` where every request of its actions
+    /// meets it.
+    found_by: Option<&'static str>,
+}
+
+/// The policies that a request meets, and what evaluating them takes.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    /// Those whose scope is all there is: they hold.
+    pub(super) holding: Vec<Number>,
+    /// Those whose condition decides.
+    pub(super) conditional: Vec<Number>,
+    pub(super) attributes: Attributes,
+    pub(super) needs_entities: bool,
+}
 
 impl Index {
-    /// The bucket of an action of [`super::words`].
-    pub(super) fn bucket(&self, action: &str) -> Option<&Bucket> {
-        self.0.get(action)
-    }
-
-    /// Splits a validated set. Scopes cannot raise errors, so leaving a policy out whose scope names
-    /// other actions changes no decision, no reason and no error.
+    /// Indexes a validated set. With the type of `paths`, a policy also stands under the path that its
+    /// first test asks for: only where every request has a path in its context and among the
+    /// ancestors of its resource.
     pub(super) fn build(
         set: &PolicySet,
-        links: &[Linked],
-        schema: &Schema,
-    ) -> Result<Self, Box<dyn std::error::Error>> {
-        let links: BTreeMap<&PolicyId, &Linked> =
-            links.iter().map(|linked| (&linked.id, linked)).collect();
-        let actions = schema.action_entities()?;
-        let mut index = BTreeMap::new();
-        for name in ACTIONS.into_iter().chain([OTHER]) {
-            let uid: EntityUid = format!("Action::\"{name}\"").parse()?;
-            let mut bucket = Bucket::build(uid, &actions, set, &links)?;
-            bucket.attributes = attributes(&bucket.reads);
-            index.insert(name, bucket);
-        }
-        Ok(Self(index))
-    }
-}
-
-impl Bucket {
-    /// The policies of `set` whose scope names the action or a group of it.
-    pub(super) fn build(
-        uid: EntityUid,
-        actions: &Entities,
-        set: &PolicySet,
-        links: &BTreeMap<&PolicyId, &Linked>,
-    ) -> Result<Self, Box<PolicySetError>> {
-        let ancestors: BTreeSet<EntityUid> =
-            actions.ancestors(&uid).into_iter().flatten().cloned().collect();
-        let action = Entity::new_no_attrs(uid.clone(), ancestors.iter().cloned().collect());
-        let mut bucket = Self::of(action);
+        conditions: &Conditions,
+        places: &Places,
+        paths: Option<&EntityTypeName>,
+    ) -> Self {
+        let mut index = Self::default();
         for policy in set.policies() {
-            let is_named = |named: &EntityUid| *named == uid || ancestors.contains(named);
-            let matches = match policy.action_constraint() {
-                ActionConstraint::Any => true,
-                ActionConstraint::Eq(named) => is_named(&named),
-                ActionConstraint::In(named) => named.iter().any(is_named),
+            let text = policy.template_id().unwrap_or_else(|| policy.id());
+            // Every policy of the set has a place, and its text a condition: else it did not load.
+            let (Some(place), Some(condition)) = (places.get(policy.id()), conditions.get(text))
+            else {
+                continue;
             };
-            if matches {
-                bucket.add(policy, links.get(policy.id()).copied(), set)?;
-            }
+            index.add(policy, place.clone(), condition.clone(), paths);
         }
-        Ok(bucket)
-    }
-
-    fn of(action: Entity) -> Self {
-        let (policies, reads) = (PolicySet::new(), Reads::default());
-        Self { action, policies, reads, attributes: Vec::new() }
+        index
     }
 
     fn add(
         &mut self,
         policy: &Policy,
-        linked: Option<&Linked>,
-        set: &PolicySet,
-    ) -> Result<(), Box<PolicySetError>> {
-        let Some(linked) = linked else {
-            self.reads.add(policy.to_json().ok().as_ref());
-            return self.policies.add(policy.clone()).map_err(Box::new);
+        place: PolicyRef,
+        condition: Option<Arc<Condition>>,
+        paths: Option<&EntityTypeName>,
+    ) {
+        let scope = Scope::of(policy, &mut self.names);
+        let first_test = condition.as_ref().and_then(|condition| condition.path.as_deref());
+        let path = first_test.zip(paths).map(|(path, kind)| {
+            let uid = named(kind, path);
+            self.paths.push(uid.clone());
+            self.names.number(uid)
+        });
+        let (principal, resource) = (scope.principal(), scope.resource());
+        let found_by = match (principal, resource, path) {
+            (None, None, None) => None,
+            (None, None, Some(_)) => Some("path"),
+            (None, Some(_), None) => Some("resource"),
+            (None, Some(_), Some(_)) => Some("resource and path"),
+            (Some(_), None, None) => Some("principal"),
+            (Some(_), None, Some(_)) => Some("principal and path"),
+            (Some(_), Some(_), None) => Some("principal and resource"),
+            (Some(_), Some(_), Some(_)) => Some("principal, resource and path"),
         };
-        let Linked { template, id, values } = linked;
-        if self.policies.template(template).is_none()
-            && let Some(template) = set.template(template)
-        {
-            self.reads.add(template.to_json().ok().as_ref());
-            self.policies.add_template(template.clone()).map_err(Box::new)?;
+        if let Some(condition) = &condition {
+            self.tags.add_tags(&condition.reads);
         }
-        self.policies.link(template.clone(), id.clone(), values.clone()).map_err(Box::new)
+        // There are far fewer than 2³² policies in a bundle of bounded size.
+        let number = Number::try_from(self.policies.len()).unwrap_or(Number::MAX);
+        // A path says more than a service or a route.
+        self.found.entry((principal, path.or(resource))).or_default().push(number);
+        let effect = policy.effect();
+        self.policies.push(Indexed { place, effect, condition, scope, found_by });
+    }
+
+    pub(super) fn policy(&self, number: Number) -> Option<&Indexed> {
+        self.policies.get(usize::try_from(number).ok()?)
+    }
+
+    /// An entity and its ancestors as scopes see them.
+    pub(super) fn asked<'a>(
+        &self,
+        uid: &EntityUid,
+        above: impl Iterator<Item = &'a EntityUid>,
+    ) -> Asked {
+        self.names.asked(uid, above)
+    }
+
+    /// All policies whose scope matches, but for those whose first test is of another path.
+    pub(super) fn candidates(
+        &self,
+        principal: &Asked,
+        action: &Asked,
+        resource: &Asked,
+    ) -> Candidates {
+        let mut candidates = Candidates::default();
+        for who in principal.names() {
+            for what in resource.names() {
+                for number in self.found.get(&(who, what)).into_iter().flatten() {
+                    let Some(policy) = self.policy(*number) else { continue };
+                    if policy.scope.matches(principal, action, resource) {
+                        candidates.add(*number, policy);
+                    }
+                }
+            }
+        }
+        candidates
+    }
+
+    /// How each policy is evaluated.
+    pub(super) fn ways(&self) -> impl Iterator<Item = PolicyWay> {
+        self.policies.iter().map(|indexed| {
+            let (way, why) = match (&indexed.condition, indexed.found_by) {
+                (None, _) => (Way::Native, String::new()),
+                (Some(_), Some(found_by)) => {
+                    let why = format!("found by {found_by}; only Cedar can evaluate its condition");
+                    (Way::Interpreter, why)
+                }
+                (Some(_), None) => {
+                    let why = "its scope names no principal and no resource, and its condition does \
+                               not begin with a test of the path";
+                    (Way::Always, why.to_owned())
+                }
+            };
+            PolicyWay { policy: indexed.place.clone(), way, why }
+        })
+    }
+}
+
+impl Candidates {
+    pub(super) fn len(&self) -> usize {
+        self.holding.len() + self.conditional.len()
+    }
+
+    fn add(&mut self, number: Number, policy: &Indexed) {
+        let Some(condition) = &policy.condition else {
+            self.holding.push(number);
+            return;
+        };
+        self.conditional.push(number);
+        self.attributes.add(condition.attributes);
+        self.needs_entities |= condition.reads.entities();
     }
 }

@@ -9,8 +9,7 @@ use super::Findings;
 use super::ids::check_id;
 use super::json::array;
 use super::parse::{ParsedFile, Places, claim};
-use super::place::{error_at, sentence, warn_at};
-use super::scan::Statement;
+use super::place::{Lines, error_at, sentence, warn_at};
 use super::source::Source;
 use super::words::Words;
 
@@ -49,10 +48,10 @@ pub(super) fn load(
             findings.error(source.file, 0, 0, message);
             return all;
         }
+        let lines = Lines::of(source.text);
         for (offset, value) in elements {
-            let statement = Statement { start: offset, end: offset };
             let linked = read(value, words).and_then(|linked| {
-                if !claim(linked.id.as_ref(), *source, &statement, places, findings) {
+                if !claim(linked.id.as_ref(), *source, lines.place(offset), places, findings) {
                     return Ok(None);
                 }
                 set.link(linked.template.clone(), linked.id.clone(), linked.values.clone())

@@ -1,9 +1,9 @@
 //! Cedar policies through cedar-policy.
 //!
-//! `*.cedar`, `*.cedarschema`, `entities.json` and `templates.json` enter, a validated set by action
-//! leaves, or findings. A request becomes principal, action, resource and context, typed by
+//! `*.cedar`, `*.cedarschema`, `entities.json` and `templates.json` enter, a validated set indexed by
+//! scope leaves, or findings. A request becomes principal, action, resource and context, typed by
 //! construction; any error in a policy that was evaluated is an error of the decision, since Cedar by
-//! itself would skip a forbid that fails.
+//! itself would skip a forbid that fails. `whole` says what all of it means.
 
 mod words;
 mod source;
@@ -23,8 +23,14 @@ mod confusable;
 mod overflow;
 mod reads;
 mod facts;
-mod hierarchy;
+mod conditions;
+mod scope;
 mod index;
+mod actions;
+mod hierarchy;
+mod slice;
+mod tally;
+mod whole;
 mod conform;
 mod outline;
 mod coverage;
@@ -33,38 +39,43 @@ mod explain;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use cedar_policy::{
-    AuthorizationError, Authorizer, Decision, Entities, PolicySet, Request, Response, Schema,
-    Validator,
-};
+use cedar_policy::{Entities, PolicySet, Request, Schema, Validator};
 
 use super::decide::Verdict;
-use super::{EvaluationError, Files, Findings, Outcome, Reason, progress};
+use super::{EvaluationError, Files, Findings, Outcome, PolicyWay, Reason, progress};
 use crate::request::AccessRequest;
+use actions::{Action, Actions};
 pub use conform::{CedarAnswer, CedarCase, CedarRequest};
 pub(super) use coverage::CoverageRun;
 pub(super) use facts::ConnectionValues;
-use facts::Facts;
+use facts::{Caller, Facts};
 use hierarchy::Hierarchy;
-use index::{Bucket, Index};
+use index::Index;
 use parse::Places;
 pub(super) use parse::parses;
 pub(super) use scan::tokens;
+use slice::Slice;
+use tally::Tally;
 use words::Words;
+
+static NEXT_BUNDLE: AtomicU64 = AtomicU64::new(0);
 
 /// The validated Cedar policies of a bundle.
 #[derive(Debug)]
 pub(super) struct Policies {
+    /// No other bundle of this process has it.
+    number: u64,
     words: Words,
     index: Index,
+    actions: Actions,
     hierarchy: Hierarchy,
     places: Places,
-    authorizer: Authorizer,
     /// Every policy, for those that evaluate without a request of ours.
     set: PolicySet,
     schema: Schema,
+    no_entities: Entities,
 }
 
 /// Whether a file is Cedar policy text.
@@ -110,15 +121,24 @@ impl Policies {
         if findings.has_errors() {
             return None;
         }
-        let named = literals::of(&parsed, &links, |_| true);
+        let conditions = conditions::of(&parsed, findings);
+        if findings.has_errors() {
+            return None;
+        }
+        let index = Index::build(&set, &conditions, &places, Some(&words.path));
+        let mut named = literals::of(&parsed, &links, |_| true);
+        named.extend(index.paths.iter().cloned());
         let deep = literals::of(&parsed, &links, |id| deep.contains(id));
         let hierarchy = Hierarchy::new(&words, given, &named, &deep);
         let hierarchy = hierarchy.map_err(|error| findings.error("", 0, 0, error)).ok()?;
-        let index = Index::build(&set, &links, validator.schema());
-        let index =
-            index.map_err(|error| findings.error("", 0, 0, place::sentence(&*error))).ok()?;
-        let (authorizer, schema) = (Authorizer::new(), validator.schema().clone());
-        let policies = Self { words, index, hierarchy, places, authorizer, set, schema };
+        let actions = Actions::of(validator.schema(), &index);
+        let actions =
+            actions.map_err(|error| findings.error("", 0, 0, place::sentence(&*error))).ok()?;
+        let (number, schema) =
+            (NEXT_BUNDLE.fetch_add(1, Ordering::Relaxed), validator.schema().clone());
+        let no_entities = Entities::empty();
+        let policies =
+            Self { number, words, index, actions, hierarchy, places, set, schema, no_entities };
         (policies.count() > 0).then_some(policies)
     }
 
@@ -131,97 +151,70 @@ impl Policies {
         (&self.set, &self.schema)
     }
 
-    /// Decides under the policies whose scope names the request's method.
+    /// How each policy is evaluated.
+    pub(super) fn ways(&self) -> Vec<PolicyWay> {
+        self.index.ways().collect()
+    }
+
+    /// Decides under the policies whose scope lets the request through.
     pub(super) fn evaluate(&self, request: &AccessRequest) -> Verdict {
-        let action = words::action_of(&request.head.method);
-        match self.index.bucket(action) {
-            Some(bucket) if bucket.policies.is_empty() => {
-                Verdict::of(Outcome::Deny, Reason::NotAllowed)
-            }
-            Some(bucket) => match self.response(action, bucket, request) {
-                Ok(response) => verdict(&self.places, &response),
-                Err(error) => failed(place::sentence(&*error)),
-            },
-            None => failed(format!("there is no action `{action}`")),
+        match self.tally(request) {
+            Ok(tally) => tally.verdict(),
+            Err(error) => failed(place::sentence(&*error)),
         }
     }
 
-    fn response(
-        &self,
-        action: &'static str,
-        bucket: &Bucket,
-        request: &AccessRequest,
-    ) -> Result<Response, Box<dyn std::error::Error>> {
-        let prepared = self.prepare(action, bucket, request)?;
+    fn tally(&self, request: &AccessRequest) -> Result<Tally<'_>, Box<dyn std::error::Error>> {
+        let connection = &request.connection;
+        let action = self.actions.of_method(&request.head.method);
+        let caller = connection.engine_values.cedar.caller(&self.words, connection);
+        let slice = self.slice(action, caller, request);
+        let mut tally = Tally::of_scopes(&self.index, &slice.candidates);
+        if slice.candidates.conditional.is_empty() {
+            return Ok(tally);
+        }
+        let prepared = self.prepare(&slice, action, caller, request)?;
         let entities = match &prepared.own_entities {
             Some(entities) => entities,
-            None => &prepared.slice.entities,
+            None if slice.candidates.needs_entities => {
+                self.entities(&slice, action, caller, request)?
+            }
+            None => &self.no_entities,
         };
-        Ok(self.authorizer.is_authorized(&prepared.request, &bucket.policies, entities))
+        tally.evaluate(&self.index, &slice.candidates, &prepared.request, entities);
+        Ok(tally)
     }
 
-    /// The request as Cedar takes it. It is typed by construction: the tests validate what is built
-    /// here against the schema, so that no request has to be.
+    /// The request as Cedar takes it, as far as the candidates read it. It is typed by construction:
+    /// the tests validate what is built here against the schema, so that no request has to be.
     fn prepare(
         &self,
-        action: &'static str,
-        bucket: &Bucket,
+        slice: &Slice,
+        action: &Action,
+        caller: &Caller,
         request: &AccessRequest,
     ) -> Result<Prepared, Box<dyn std::error::Error>> {
-        let connection = &request.connection;
-        let words = &self.words;
-        let caller = connection.engine_values.cedar.caller(words, connection);
-        let principal = &caller.principal;
-        let slice = self.hierarchy.slice(words, (action, &bucket.action), principal, request)?;
-        let context = facts::context(&bucket.attributes, Facts { words, caller, request })?;
-        let tagged = facts::tagged(words, &bucket.reads, request)?;
+        let (words, attributes) = (&self.words, slice.candidates.attributes);
+        let context = facts::context(attributes, Facts { words, caller, request })?;
+        let tagged = facts::tagged(words, attributes, &self.index.tags, request)?;
         let own_entities = match tagged.is_empty() {
             true => None,
-            false => Some(slice.entities.clone().add_entities(tagged, None)?),
+            false => {
+                let entities = self.entities(slice, action, caller, request)?;
+                Some(entities.clone().add_entities(tagged, None)?)
+            }
         };
-        let (principal, resource) = (principal.clone(), slice.resource.clone());
-        let request = Request::new(principal, bucket.action.uid(), resource, context, None)?;
-        Ok(Prepared { request, slice, own_entities })
+        let (principal, resource) = (caller.principal.clone(), slice.resource.clone());
+        let request = Request::new(principal, action.entity.uid(), resource, context, None)?;
+        Ok(Prepared { request, own_entities })
     }
-}
-
-/// Our rule over Cedar's answer: any error is the outcome, whatever else was satisfied.
-fn verdict(places: &Places, response: &Response) -> Verdict {
-    let diagnostics = response.diagnostics();
-    let errors: Vec<_> =
-        diagnostics.errors().map(|error| evaluation_error(places, error)).collect();
-    let policies = match errors.is_empty() {
-        true => diagnostics.reason().filter_map(|id| places.get(id).cloned()).collect(),
-        false => errors.iter().filter_map(|error| error.policy.clone()).collect(),
-    };
-    let (outcome, reason) = match response.decision() {
-        _ if !errors.is_empty() => (Outcome::Error, Reason::PolicyError),
-        Decision::Allow => (Outcome::Allow, Reason::Allowed),
-        // Cedar names the forbids that decided; where none did, nothing was permitted.
-        Decision::Deny if diagnostics.reason().next().is_some() => {
-            (Outcome::Deny, Reason::Forbidden)
-        }
-        Decision::Deny => (Outcome::Deny, Reason::NotAllowed),
-    };
-    let mut verdict = Verdict { policies, errors, ..Verdict::of(outcome, reason) };
-    // Cedar reports from hashed sets; the record lists in one order.
-    verdict.policies.sort();
-    verdict.errors.sort_by(|a, b| (&a.policy, &a.text).cmp(&(&b.policy, &b.text)));
-    verdict
-}
-
-fn evaluation_error(places: &Places, error: &AuthorizationError) -> EvaluationError {
-    let AuthorizationError::PolicyEvaluationError(error) = error;
-    let policy = places.get(error.policy_id()).cloned();
-    EvaluationError { policy, text: place::sentence(error.inner()) }
 }
 
 /// A request that is ready to be evaluated.
 #[derive(Debug)]
 struct Prepared {
     request: Request,
-    slice: Rc<hierarchy::Slice>,
-    /// The slice and the request's own headers or query, where a policy reads them.
+    /// The entities of the slice and the request's own headers or query, where a candidate reads them.
     own_entities: Option<Entities>,
 }
 

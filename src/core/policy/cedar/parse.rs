@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{PolicyId, PolicySet};
 
 use super::Findings;
-use super::place::{error_at, line_and_column, report};
+use super::place::{Lines, error_at, report};
 use super::scan::{Statement, statements};
 use super::source::Source;
 use crate::policy::{PolicyRef, Severity, progress};
@@ -77,6 +77,7 @@ fn named<'a>(
     findings: &mut Findings,
 ) -> ParsedFile<'a> {
     let mut file = ParsedFile { source, set: PolicySet::new(), statements: BTreeMap::new() };
+    let lines = Lines::of(source.text);
     for (number, statement) in statements.iter().enumerate() {
         let parsed_id = PolicyId::new(format!("policy{number}"));
         let annotation = parsed
@@ -86,7 +87,7 @@ fn named<'a>(
             Some(id) => id.to_owned(),
             None => format!("{}#{}", source.file, number + 1),
         };
-        if !claim(&id, source, statement, places, findings) {
+        if !claim(&id, source, lines.place(statement.start), places, findings) {
             continue;
         }
         let id = PolicyId::new(id);
@@ -113,11 +114,10 @@ fn named<'a>(
 pub(super) fn claim(
     id: &str,
     source: Source<'_>,
-    statement: &Statement,
+    (line, column): (u32, u32),
     places: &mut Places,
     findings: &mut Findings,
 ) -> bool {
-    let (line, column) = line_and_column(source.text, statement.start);
     if id.is_empty() || id.len() > MAX_ID_BYTES || id.chars().any(char::is_control) {
         let message =
             format!("a policy's id has 1 to {MAX_ID_BYTES} bytes and no control characters");

@@ -13,6 +13,29 @@ pub(super) fn line_and_column(text: &str, offset: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
+/// Where the lines of a text begin: for texts of which many places are asked.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(starts).collect() }
+    }
+
+    /// As [`line_and_column`].
+    pub(super) fn place(&self, offset: usize) -> (u32, u32) {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied();
+        let (before, rest) = self.text.split_at_checked(start.unwrap_or(0)).unwrap_or_default();
+        let (_, column) = line_and_column(rest, offset.saturating_sub(before.len()));
+        (u32::try_from(line).unwrap_or(u32::MAX), column)
+    }
+}
+
 /// A finding at a byte offset of a file.
 pub(super) fn error_at(
     findings: &mut Findings,
@@ -77,4 +100,20 @@ pub(super) fn sentence(error: &(impl std::error::Error + ?Sized)) -> String {
         None => text,
     };
     text.trim_end_matches('.').replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_many_are_those_of_one() {
+        for text in ["", "a", "\n", "aß\n\nbc\n", "a\r\nb"] {
+            let lines = Lines::of(text);
+            for offset in (0..=text.len()).filter(|offset| text.is_char_boundary(*offset)) {
+                let place = line_and_column(text, offset);
+                assert_eq!(lines.place(offset), place, "{text:?} {offset}");
+            }
+        }
+    }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use super::scan::{is_space, tokens};
 
-/// The parts of a request that policies ask for; grows as policies are added.
+/// The parts of a request that policies ask for; rather too many than too few.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
     /// Attributes of `context`.
     attributes: Names,
     /// Tags, of headers and of the query alike.
     tags: Names,
+    entities: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -20,77 +21,70 @@ enum Names {
 }
 
 impl Reads {
-    /// Whether some policy reads this attribute of the context.
+    pub(super) const ALL: Self = Self { attributes: Names::All, tags: Names::All, entities: true };
+
+    /// Whether this attribute of the context is read.
     pub(super) fn attribute(&self, name: &str) -> bool {
         self.attributes.holds(name)
     }
 
-    /// Whether some policy asks for this header or query key.
+    /// Whether this header or query key is asked for.
     pub(super) fn tag(&self, name: &str) -> bool {
         self.tags.holds(name)
     }
 
-    /// Adds a policy or template by its JSON form, or everything where there is none. The scope reads
-    /// nothing but the three ids.
-    pub(super) fn add(&mut self, policy: Option<&Value>) {
-        let Some(policy) = policy else {
-            self.attributes = Names::All;
-            self.tags = Names::All;
-            return;
+    /// Whether any entity is named: where none is, none can be looked into.
+    pub(super) fn entities(&self) -> bool {
+        self.entities || ["headers", "query"].iter().any(|name| self.attribute(name))
+    }
+
+    /// What an expression reads, by its words: Cedar has no other way to say `context`.
+    pub(super) fn of(expression: &str) -> Self {
+        let mut reads = Self::default();
+        let tokens: Vec<&str> =
+            tokens(expression).map(|(_, token)| token).filter(|token| !is_space(token)).collect();
+        for (at, token) in tokens.iter().enumerate() {
+            let rest = tokens.get(at + 1..).unwrap_or_default();
+            match *token {
+                "context" => reads.context(rest),
+                "getTag" | "hasTag" => reads.tag_of(rest),
+                "principal" | "action" | "resource" => reads.entities = true,
+                // `Type::"id"`.
+                ":" if rest.first() == Some(&":") => reads.entities = true,
+                _ => {}
+            }
+        }
+        reads
+    }
+
+    /// Adds the headers and query keys that others ask for.
+    pub(super) fn add_tags(&mut self, other: &Self) {
+        match &other.tags {
+            Names::All => self.tags = Names::All,
+            Names::Listed(names) => names.iter().for_each(|name| self.tags.add(name)),
+        }
+    }
+
+    fn context(&mut self, rest: &[&str]) {
+        match rest {
+            [".", name, ..] | ["has", name, ..] if !name.starts_with('"') => {
+                self.attributes.add(name);
+            }
+            // The context as a whole: compared, or handed on by an `if`; or a name in quotes.
+            _ => self.attributes = Names::All,
+        }
+    }
+
+    fn tag_of(&mut self, rest: &[&str]) {
+        let name = match rest {
+            ["(", name, ")", ..] if !name.contains('\\') => {
+                name.strip_prefix('"').and_then(|name| name.strip_suffix('"'))
+            }
+            _ => None,
         };
-        for condition in policy.get("conditions").and_then(Value::as_array).into_iter().flatten() {
-            match condition.get("body") {
-                Some(body) => self.expression(body),
-                None => self.add(None),
-            }
-        }
-    }
-
-    fn expression(&mut self, expression: &Value) {
-        match expression {
-            Value::Object(object) => {
-                for (operator, operand) in object {
-                    self.operator(operator, operand);
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.expression(item)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-
-    fn operator(&mut self, operator: &str, operand: &Value) {
-        let left = operand.get("left");
-        match operator {
-            "Value" | "Slot" => {}
-            // Its keys are the author's words, not operators.
-            "Record" => {
-                let fields = operand.as_object().into_iter().flat_map(Map::values);
-                fields.for_each(|field| self.expression(field));
-            }
-            // The context as a whole: compared, or handed on by an `if`.
-            "Var" if operand == "context" => self.attributes = Names::All,
-            "." | "has" if left.is_some_and(is_context) => self.attribute_of(operand.get("attr")),
-            "getTag" | "hasTag" => {
-                let name = operand.get("right").and_then(|right| right.get("Value"));
-                match name.and_then(Value::as_str) {
-                    Some(name) => self.tags.add(name),
-                    None => self.tags = Names::All,
-                }
-                self.expression(operand);
-            }
-            _ => self.expression(operand),
-        }
-    }
-
-    fn attribute_of(&mut self, attribute: Option<&Value>) {
-        // `context has tls.sni` lists the names.
-        let first = match attribute {
-            Some(Value::Array(names)) => names.first(),
-            other => other,
-        };
-        match first.and_then(Value::as_str) {
-            Some(name) => self.attributes.add(name),
-            None => self.attributes = Names::All,
+        match name {
+            Some(name) => self.tags.add(name),
+            None => self.tags = Names::All,
         }
     }
 }
@@ -116,10 +110,6 @@ impl Default for Names {
     }
 }
 
-fn is_context(expression: &Value) -> bool {
-    expression.get("Var").is_some_and(|variable| variable == "context")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,10 +117,8 @@ mod tests {
     /// The attributes and tags of these names that a condition reads.
     #[track_caller]
     fn check(condition: &str, expected: &str) {
-        let text = format!("permit(principal, action, resource) when {{ {condition} }};");
-        let policy = cedar_policy::Policy::parse(None, text).unwrap();
-        let mut reads = Reads::default();
-        reads.add(Some(&policy.to_json().unwrap()));
+        condition.parse::<cedar_policy::Expression>().unwrap();
+        let reads = Reads::of(condition);
         let attributes = ["path", "tls", "headers"].map(|name| (name, reads.attribute(name)));
         let tags = ["x-a", "x-b"].map(|name| (name, reads.tag(name)));
         let read = attributes.iter().chain(&tags).filter(|(_, is_read)| *is_read);
@@ -150,15 +138,34 @@ mod tests {
         check("[context.path].contains(\"/\") && {a: context.tls}.a == context.tls", "path tls");
     }
 
+    #[track_caller]
+    fn check_entities(condition: &str, expected: bool) {
+        condition.parse::<cedar_policy::Expression>().unwrap();
+        assert_eq!(Reads::of(condition).entities(), expected, "{condition}");
+    }
+
+    #[test]
+    fn entities_are_needed_where_one_is_named() {
+        check_entities("context.path like \"*::*\" && context.tls.version == \"principal\"", false);
+        check_entities("principal.path == \"/\"", true);
+        check_entities("Group :: \"g\" in Group::\"h\"", true);
+        check_entities("context.query.hasTag(\"q\")", true);
+        check_entities("context == context", true);
+    }
+
     #[test]
     fn what_is_not_static_reads_everything() {
         check("context == context", "path tls headers");
         check("(if true then context else context).path == \"/\"", "path tls headers");
         check("context.headers.hasTag(context.path)", "path headers x-a x-b");
+        check("context.headers.hasTag(\"x\\u{2d}a\")", "headers x-a x-b");
+        check("context[\"path\"] == \"/\"", "path tls headers");
+        check("context has \"path\"", "path tls headers");
     }
 
     #[test]
     fn record_keys_are_no_operators() {
+        check("{\"a\": \"context\"} == {a: \"context.path\"}", "");
         check("{\"Value\": context.path} == {\"Value\": \"/\"}", "path");
         check("{\"Var\": \"context\"}.Var == \"a\"", "");
         check("{\".\": context} == {\".\": context}", "path tls headers");

@@ -74,7 +74,7 @@ struct Scan {
 impl Scan {
     fn token(&mut self, token: &str, offset: usize) -> Result<(), Excess> {
         let excess = |message: String| Err(Excess { offset, message });
-        if token.starts_with("//") || token.trim_start().is_empty() {
+        if is_space(token) {
             return Ok(());
         }
         let start = *self.start.get_or_insert(offset);
@@ -114,6 +114,11 @@ impl Scan {
         }
         Ok(())
     }
+}
+
+/// Whether a token is a comment or white space.
+pub(super) fn is_space(token: &str) -> bool {
+    token.starts_with("//") || token.trim_start().is_empty()
 }
 
 fn is_word(c: char) -> bool {

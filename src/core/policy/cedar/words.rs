@@ -1,7 +1,6 @@
 //! The words of our Cedar schema as typed ids, made once per bundle.
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, ParseErrors};
-use http::Method;
 
 /// The schema that every bundle is validated against, beside its own additions.
 pub(super) const SCHEMA: &str = include_str!("../../../../schemas/portreeve.cedarschema");
@@ -43,11 +42,6 @@ fn kind(name: &str) -> Result<EntityTypeName, Box<ParseErrors>> {
 
 pub(super) fn named(entity_type: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(entity_type.clone(), EntityId::new(id))
-}
-
-/// The action of a method: one of the schema's, in the order of [`ACTIONS`].
-pub(super) fn action_of(method: &Method) -> &'static str {
-    ACTIONS.iter().find(|action| **action == method.as_str()).unwrap_or(&OTHER)
 }
 
 pub(super) const OTHER: &str = "OTHER";

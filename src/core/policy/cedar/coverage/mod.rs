@@ -16,7 +16,7 @@ use cedar_policy::{
 use super::parse::{ParsedFile, parse};
 use super::place::line_and_column;
 use super::scan::Statement;
-use super::{Policies, source, words};
+use super::{Policies, source};
 use crate::policy::coverage::{Clause, ClauseCoverage, OperandCoverage, Outcomes, PolicyCoverage};
 use crate::policy::{Files, Findings};
 use crate::request::AccessRequest;
@@ -67,13 +67,10 @@ impl Policies {
 }
 
 impl CoverageRun<'_> {
-    /// Watches a decision on a request of ours, under the policies that it is decided under.
+    /// Watches a decision on a request of ours.
     pub(in crate::policy) fn decide(&mut self, request: &AccessRequest) {
-        let action = words::action_of(&request.head.method);
-        let Some(bucket) = self.policies.index.bucket(action) else { return };
-        let Ok(prepared) = self.policies.prepare(action, bucket, request) else { return };
-        let entities = prepared.own_entities.as_ref().unwrap_or(&prepared.slice.entities);
-        see(&mut self.by_id, &bucket.policies, &prepared.request, entities);
+        let Ok((request, entities)) = self.policies.whole_request(request) else { return };
+        see(&mut self.by_id, &self.policies.set, &request, &entities);
     }
 
     /// Watches an answer to a request in Cedar's own form.

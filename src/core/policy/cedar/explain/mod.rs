@@ -9,10 +9,12 @@ mod scope;
 
 use std::collections::BTreeSet;
 
-use cedar_policy::{Effect, Entities, Policy, PolicyId, PolicySet, Request, Response};
+use cedar_policy::{
+    ActionConstraint, Authorizer, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet,
+    Request, Response,
+};
 
-use super::index::Bucket;
-use super::{Policies, words};
+use super::Policies;
 use crate::policy::PolicyRef;
 use crate::policy::explanation::{Asked, Detail, Masks, Node, NodeKind, Truth};
 use clauses::clauses;
@@ -47,19 +49,14 @@ struct Out<'a> {
 impl Policies {
     /// Each policy whose scope matched, and what is known of the others.
     pub(in crate::policy) fn explain(&self, asked: Asked<'_>) -> Vec<Node> {
-        let action = words::action_of(&asked.request.head.method);
-        let Some(bucket) = self.index.bucket(action) else { return Vec::new() };
-        let Ok(prepared) = self.prepare(action, bucket, asked.request) else { return Vec::new() };
-        let entities = match &prepared.own_entities {
-            Some(entities) => entities,
-            None => &prepared.slice.entities,
-        };
-        let on = On { request: &prepared.request, entities, masks: asked.masks };
-        let answered = self.answered(bucket, on);
+        let action = self.actions.of_method(&asked.request.head.method).entity.uid();
+        let Ok((request, entities)) = self.whole_request(asked.request) else { return Vec::new() };
+        let on = On { request: &request, entities: &entities, masks: asked.masks };
+        let answered = self.answered(on);
         let (mut nodes, mut out) = (Vec::new(), Vec::new());
         for policy in self.set.policies() {
             let Some(place) = self.places.get(policy.id()) else { continue };
-            let misses = scope_misses(policy, bucket.policies.policy(policy.id()).is_some(), on);
+            let misses = scope_misses(policy, names(policy, &action, &entities), on);
             if misses.is_empty() {
                 nodes.push(self.policy(policy, place, &answered, on, asked));
             } else {
@@ -72,21 +69,21 @@ impl Policies {
         nodes
     }
 
-    fn answered(&self, bucket: &Bucket, on: On<'_>) -> Answered {
+    fn answered(&self, on: On<'_>) -> Answered {
         let mut answered = Answered::default();
         let ask = |policies: &PolicySet| -> Response {
-            self.authorizer.is_authorized(on.request, policies, on.entities)
+            Authorizer::new().is_authorized(on.request, policies, on.entities)
         };
-        let response = ask(&bucket.policies);
+        let response = ask(&self.set);
         answered.add(&response);
-        let forbids: Vec<(PolicyId, bool)> = bucket
-            .policies
+        let forbids: Vec<(PolicyId, bool)> = self
+            .set
             .policies()
             .filter(|policy| policy.effect() == Effect::Forbid)
             .map(|policy| (policy.id().clone(), policy.is_static()))
             .collect();
         if forbids.iter().any(|(id, _)| answered.satisfied.contains(id)) {
-            let mut permits = bucket.policies.clone();
+            let mut permits = self.set.clone();
             for (id, is_static) in forbids {
                 let removed =
                     if is_static { permits.remove_static(id) } else { permits.unlink(id) };
@@ -144,6 +141,16 @@ impl Answered {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
             self.erring.insert(error.policy_id().clone());
         }
+    }
+}
+
+/// Whether a policy's scope names an action or a group of it.
+fn names(policy: &Policy, action: &EntityUid, entities: &Entities) -> bool {
+    let is_named = |named: &EntityUid| named == action || entities.is_ancestor_of(named, action);
+    match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(named) => is_named(&named),
+        ActionConstraint::In(named) => named.iter().any(is_named),
     }
 }
 

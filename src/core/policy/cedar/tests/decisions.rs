@@ -1,4 +1,4 @@
-use cedar_policy::Context;
+use cedar_policy::{Authorizer, Context, Decision};
 
 use super::*;
 

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -61,7 +63,19 @@ fn check_findings(texts: &[(&str, &str)], expected: Expect) {
     expected.assert_eq(&findings);
 }
 
+/// What a request comes to before any condition is evaluated.
+fn prepared(policies: &Policies, request: &AccessRequest) -> (Rc<Slice>, Prepared) {
+    let connection = &request.connection;
+    let action = policies.actions.of_method(&request.head.method);
+    let caller = connection.engine_values.cedar.caller(&policies.words, connection);
+    let slice = policies.slice(action, caller, request);
+    let prepared = policies.prepare(&slice, action, caller, request).unwrap();
+    (slice, prepared)
+}
+
 mod decisions;
+mod generated;
+mod whole;
 mod findings;
 mod pitfalls;
 mod limits;

@@ -1,7 +1,6 @@
 //! What loads and yet is not what its author meant: each finding and its clean twin.
 
 use super::*;
-use crate::policy::cedar::words;
 
 const GOOD: (&str, &str) = ("a.cedar", "permit(principal, action, resource);");
 
@@ -282,16 +281,18 @@ fn principal_and_resource_are_always_supplied() {
         for method in ["GET", "DELETE", "PURGE"] {
             let description = json!({"source": source, "method": method, "path": "/a/b"});
             let request = AccessRequest::described(&description).unwrap();
-            let action = words::action_of(&request.head.method);
-            let bucket = policies.index.bucket(action).unwrap();
-            let prepared = policies.prepare(action, bucket, &request).unwrap();
+            let (slice, prepared) = prepared(&policies, &request);
+            let connection = &request.connection;
+            let caller = connection.engine_values.cedar.caller(&policies.words, connection);
+            let action = policies.actions.of_method(&request.head.method);
+            let entities = policies.entities(&slice, action, caller, &request).unwrap();
             for uid in [
                 prepared.request.principal(),
                 prepared.request.action(),
                 prepared.request.resource(),
             ] {
                 let uid = uid.unwrap();
-                assert!(prepared.slice.entities.get(uid).is_some(), "{uid} of {description}");
+                assert!(entities.get(uid).is_some(), "{uid} of {description}");
             }
             assert_eq!(decided(&bundle, &description), "allow allowed p.cedar#1:p.cedar:1");
         }

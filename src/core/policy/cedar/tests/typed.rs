@@ -1,5 +1,7 @@
 //! What is built without the schema is what the schema asks for.
 
+use std::rc::Rc;
+
 use cedar_policy::{Entities, Entity, EntityUid};
 
 use super::*;
@@ -13,11 +15,10 @@ when { context.headers.hasTag(context.path) || context.query.hasTag(context.path
 #[track_caller]
 fn check_typed(policies: &Policies, description: &Value) {
     let request = AccessRequest::described(description).unwrap();
-    let action = words::action_of(&request.head.method);
-    let bucket = policies.index.bucket(action).unwrap();
-    let prepared = policies.prepare(action, bucket, &request).unwrap();
+    let (slice, prepared) = prepared(policies, &request);
+    assert!(slice.candidates.needs_entities);
     let context = prepared.request.context().unwrap();
-    context.validate(&policies.schema, &bucket.action.uid()).unwrap();
+    context.validate(&policies.schema, prepared.request.action().unwrap()).unwrap();
     let part = |uid: Option<&EntityUid>| uid.unwrap().clone();
     Request::new(
         part(prepared.request.principal()),
@@ -75,12 +76,11 @@ fn only_what_is_read_is_built() {
     files.insert("p.cedar", text.as_bytes().to_vec()).unwrap();
     let policies = Policies::load(&files, &mut Findings::default()).unwrap();
     let request = AccessRequest::described(&json!({"path": "/", "headers": {"a": "b"}})).unwrap();
-    let bucket = policies.index.bucket("GET").unwrap();
-    let prepared = policies.prepare("GET", bucket, &request).unwrap();
+    let (slice, prepared) = prepared(&policies, &request);
     let context = prepared.request.context().unwrap().to_json_value().unwrap();
     assert_eq!(context, json!({"path": "/"}));
     assert!(prepared.own_entities.is_none());
-    // The same entities serve the next request.
-    let again = policies.prepare("GET", bucket, &request).unwrap();
-    assert!(Rc::ptr_eq(&prepared.slice, &again.slice));
+    assert!(!slice.candidates.needs_entities);
+    // The same slice serves the next request.
+    assert!(Rc::ptr_eq(&slice, &super::prepared(&policies, &request).0));
 }
