@@ -158,10 +158,9 @@ impl Bundle {
     /// without an index.
     pub(super) fn evaluate_whole(&self, request: &AccessRequest) -> Verdict {
         let cedar = self.cedar.as_ref().map(|policies| policies.evaluate_whole(request));
-        let rego = self
-            .rego
-            .as_ref()
-            .map(|policies| policies.evaluate_whole(policies.document(request), request.time));
+        let rego = self.rego.as_ref().map(|policies| {
+            policies.evaluate_whole(policies.whole_document(request), request.time)
+        });
         joined(cedar, rego)
     }
 

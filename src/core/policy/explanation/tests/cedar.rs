@@ -21,10 +21,10 @@ fn asks(name: &str, method: &str, path: &str) -> Value {
 
 #[test]
 fn a_forbid_shows_its_clause_and_the_permit_that_would_have_allowed() {
-    let expected = r#"11 true web-creates-orders (permit, would allow by itself)
-  17 true when { context.path == "/orders" } [context.path = "/orders"]
-71 *true post-needs-tenant (forbid)
-  77 true unless { context.headers.hasTag("x-tenant") }
+    let expected = r#"10 true web-creates-orders (permit, would allow by itself)
+  16 true when { context.path == "/orders" } [context.path = "/orders"]
+70 *true post-needs-tenant (forbid)
+  76 true unless { context.headers.hasTag("x-tenant") }
 0 false 8 policies are out of scope"#;
     check(ORDERS, asks("web", "POST", "/orders"), expected);
 }

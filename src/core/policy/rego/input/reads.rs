@@ -76,7 +76,6 @@ impl Reads {
         reads
     }
 
-    #[cfg(test)]
     pub(in super::super) const fn everything() -> Self {
         Self(u16::MAX)
     }

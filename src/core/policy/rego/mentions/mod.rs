@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use regorus::Value;
 
 use super::super::differential::{Recipe, Recipes};
+use super::Policies;
 use super::entry::EntryRule;
+use super::input::{self, Reads};
 use super::names::Names;
 use super::paths::RulePath;
 use super::rules::Kind;
-use super::{Policies, input};
 use crate::request::AccessRequest;
 use statements::Reader;
 
@@ -24,6 +25,11 @@ impl Policies {
     /// The document that a request is decided on.
     pub(in crate::policy) fn document(&self, request: &AccessRequest) -> Value {
         input::document(request, self.reads)
+    }
+
+    /// The document with all that a request is, whether a rule reads it or not.
+    pub(in crate::policy) fn whole_document(&self, request: &AccessRequest) -> Value {
+        input::document(request, Reads::everything())
     }
 
     /// What the bundle's rules mention, those of the entry point first among them.
