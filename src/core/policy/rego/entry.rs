@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use regorus::Value;
-use regorus::unstable::{Module, Ref, Rule};
+use regorus::unstable::{Expr, Module, Ref, Rule};
 
 use super::super::{Findings, PolicyRef};
 use super::index::{Index, constant};
@@ -159,10 +159,20 @@ fn plan(path: &RulePath, definitions: &[EntryDefinition], rules: &Rules) -> Plan
         Plan::Whole("its keys are computed")
     } else if above || rules.below(path).next().is_some() {
         Plan::Whole("other rules make parts of its value")
+    } else if all.iter().any(is_default_of_part) {
+        Plan::Whole("the engine has its own way with the default of a part")
     } else if let Some(otherwise) = otherwise(all) {
         Plan::Indexed { index: Index::of(definitions, rules), otherwise }
     } else {
         Plan::Whole("its default is computed")
+    }
+}
+
+/// `default allow["allowed"] := …`: regorus 0.14.1 forgets it.
+fn is_default_of_part(definition: &Definition) -> bool {
+    match &*definition.rule {
+        Rule::Default { refr, .. } => !matches!(&**refr, Expr::Var { .. }),
+        Rule::Spec { .. } => false,
     }
 }
 

@@ -141,17 +141,20 @@ impl Evaluation<'_> {
         found
     }
 
-    /// Finds the definitions by evaluating each alone.
+    /// Finds the definitions by evaluating each alone. For evidence it takes the time that it needs.
     fn searched(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
+        if self.is_whole {
+            return self.search(rule, value, rule.definitions.len());
+        }
         load::set_time_limit(self.engine(), DEFINITION_TIME_LIMIT);
-        let found = self.search(rule, value);
+        let found = self.search(rule, value, MAX_DEFINITIONS_TRIED);
         load::set_time_limit(self.engine(), TIME_LIMIT);
         found
     }
 
-    fn search(&mut self, rule: &EntryRule, value: &Value) -> Vec<PolicyRef> {
+    fn search(&mut self, rule: &EntryRule, value: &Value, most: usize) -> Vec<PolicyRef> {
         let mut found = Vec::new();
-        for definition in rule.definitions.iter().take(MAX_DEFINITIONS_TRIED) {
+        for definition in rule.definitions.iter().take(most) {
             let engine = self.engine();
             let alone = engine.eval_rule_in_module(&definition.module, &definition.rule, false);
             let Ok(data) = alone else {

@@ -72,6 +72,16 @@ pub(super) struct Policies {
 impl Policies {
     /// Loads every `*.rego` file but the tests, and the data; `None` after an error finding.
     pub(super) fn load(files: &Files, entrypoint: &str, findings: &mut Findings) -> Option<Self> {
+        Self::load_split(files, entrypoint, split::MIN_DEFINITIONS, findings)
+    }
+
+    /// Parses the entry definitions apart from the rest where there are at least so many.
+    pub(super) fn load_split(
+        files: &Files,
+        entrypoint: &str,
+        min_definitions: usize,
+        findings: &mut Findings,
+    ) -> Option<Self> {
         let loaded = load::load(files, Modules::Served, evaluate::TIME_LIMIT, findings)?;
         let Loaded { mut engine, mut rules, sources } = loaded;
         let before = findings.0.len();
@@ -81,7 +91,7 @@ impl Policies {
             return None;
         }
         let named = entry::named_by(entrypoint);
-        let halves = split::split(&mut engine, &rules, &named, &sources, evaluate::TIME_LIMIT);
+        let halves = split::split(&mut engine, &rules, &named, &sources, min_definitions);
         if let Some(halves) = halves {
             (engine, rules) = halves;
         }

@@ -6,19 +6,19 @@
 //! and once with everything else, and the first kind stands before the second. Lines and columns hold.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use regorus::Engine;
 use regorus::unstable::Module;
 
 use super::super::Findings;
+use super::evaluate::TIME_LIMIT;
 use super::load::{new_engine, prepare};
 use super::paths::RulePath;
 use super::rewrite::Sources;
 use super::rules::Rules;
 
 /// With fewer entry definitions the search costs less than 1 kinstr.
-const MIN_DEFINITIONS: usize = 64;
+pub(super) const MIN_DEFINITIONS: usize = 64;
 
 /// The two halves of the modules in an engine of their own; `None` where that gains nothing.
 pub(super) fn split(
@@ -26,10 +26,10 @@ pub(super) fn split(
     rules: &Rules,
     entry: &[RulePath],
     sources: &Sources,
-    time_limit: Duration,
+    min_definitions: usize,
 ) -> Option<(Engine, Rules)> {
     let of_entry = |path: &RulePath| rules.at(path).iter();
-    if entry.iter().flat_map(of_entry).count() < MIN_DEFINITIONS {
+    if entry.iter().flat_map(of_entry).count() < min_definitions {
         return None;
     }
     let starts: BTreeSet<(&str, u32)> = entry
@@ -37,7 +37,7 @@ pub(super) fn split(
         .flat_map(of_entry)
         .map(|definition| (definition.file.as_str(), definition.rule.span().start))
         .collect();
-    let mut halves = (new_engine(time_limit), Vec::new());
+    let mut halves = (new_engine(TIME_LIMIT), Vec::new());
     for module in engine.get_modules().iter() {
         let file = module.package.span.source.file();
         let text = sources.text(file)?;

@@ -1,6 +1,7 @@
 //! The ways against the meaning, wrong ways against the comparison, and the table of policies on
 //! which engines disagree.
 
+mod apart;
 mod small;
 mod table;
 mod wrong;
