@@ -92,7 +92,8 @@ mod tests {
         let seen = conditions(statement).into_iter().map(|condition| {
             let joint = if condition.joint == Joint::And { "&" } else { "|" };
             let parts: Vec<_> = condition.parts.iter().map(|part| part.text).collect();
-            assert!(statement[condition.offset..].starts_with(condition.clause.as_str()));
+            let clause = statement.get(condition.offset..).unwrap();
+            assert!(clause.starts_with(condition.clause.as_str()));
             format!("{} {joint} {}", condition.clause.as_str(), parts.join(" / "))
         });
         assert_eq!(seen.collect::<Vec<_>>(), expected);

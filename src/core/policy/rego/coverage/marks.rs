@@ -4,17 +4,22 @@
 //! `internal.coverage_entered(g)` is false, and says that rule `g`, which has a default, was evaluated:
 //! where none of its definitions held since it was last, the default was needed.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regorus::{Engine, Value};
 
 pub(super) const HELD: &str = "internal.coverage_held";
 pub(super) const ENTERED: &str = "internal.coverage_entered";
 
+thread_local! {
+    /// Of the run that this thread measures: its engines all work here.
+    static SEEN: RefCell<Seen> = RefCell::default();
+}
+
 /// Shared by all engines of a run.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Marks(Arc<Mutex<Seen>>);
+#[derive(Debug)]
+pub(super) struct Marks(());
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -25,27 +30,33 @@ struct Seen {
 }
 
 impl Marks {
+    /// A run begins: nothing is seen yet.
+    pub(super) fn new() -> Self {
+        SEEN.set(Seen::default());
+        Self(())
+    }
+
     /// Puts the two functions into a new engine.
-    pub(super) fn install(&self, engine: &mut Engine) {
-        let marks = self.clone();
-        let held = move |arguments: Vec<Value>| {
+    pub(super) fn install(engine: &mut Engine) {
+        let held = |arguments: Vec<Value>| {
             let [definition, rule, value] = arguments.as_slice() else {
                 return Ok(Value::Undefined);
             };
             if let (Some(definition), Some(rule)) = (number(definition), number(rule)) {
-                let mut seen = marks.seen();
-                seen.held.insert(definition);
-                seen.settled.insert(rule);
+                SEEN.with_borrow_mut(|seen| {
+                    seen.held.insert(definition);
+                    seen.settled.insert(rule);
+                });
             }
             Ok(value.clone())
         };
-        let marks = self.clone();
-        let entered = move |arguments: Vec<Value>| {
+        let entered = |arguments: Vec<Value>| {
             if let Some(rule) = arguments.first().and_then(number) {
-                let mut seen = marks.seen();
-                if !seen.settled.remove(&rule) {
-                    seen.defaulted.insert(rule);
-                }
+                SEEN.with_borrow_mut(|seen| {
+                    if !seen.settled.remove(&rule) {
+                        seen.defaulted.insert(rule);
+                    }
+                });
             }
             Ok(Value::from(false))
         };
@@ -56,20 +67,15 @@ impl Marks {
 
     /// An evaluation begins: what an earlier one left unfinished says nothing about it.
     pub(super) fn begin(&self) {
-        self.seen().settled.clear();
+        SEEN.with_borrow_mut(|seen| seen.settled.clear());
     }
 
     pub(super) fn held(&self, definition: u32) -> bool {
-        self.seen().held.contains(&definition)
+        SEEN.with_borrow(|seen| seen.held.contains(&definition))
     }
 
     pub(super) fn defaulted(&self, rule: u32) -> bool {
-        self.seen().defaulted.contains(&rule)
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        // What a panic interrupted is an insertion into a set.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        SEEN.with_borrow(|seen| seen.defaulted.contains(&rule))
     }
 }
 

@@ -57,8 +57,8 @@ impl Policies {
             .or_else(|| load::load(files, Modules::Served, limit, &mut findings));
         let mut loaded = loaded.ok_or_else(|| findings.to_string())?;
         let plan = Plan::of(&mut loaded);
-        let marks = Marks::default();
-        let install = |engine: &mut Engine| marks.install(engine);
+        let marks = Marks::new();
+        let install = |engine: &mut Engine| Marks::install(engine);
         let mut marked = load::again(&loaded, &plan.texts, limit, install)?;
         marked.set_enable_coverage(true);
         let lines = BTreeMap::new();

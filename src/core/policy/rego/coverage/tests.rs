@@ -32,7 +32,8 @@ fn check(expected: &str, tests: &str) {
     let has_allow = expected.contains("allow");
     let expected =
         if has_allow { expected } else { format!("{expected}-allow if input.source.spiffe_id\n") };
-    let policy: String = expected.lines().map(|line| format!("{}\n", &line[1..])).collect();
+    let policy: String =
+        expected.lines().map(|line| format!("{}\n", line.get(1..).unwrap())).collect();
     let tests = format!("package p_test\nimport data.p\n{tests}");
     let coverage = coverage(&[("p.rego", &policy), ("p_test.rego", &tests)], &|_| true);
     let seen = marked(&coverage, "p.rego", &policy);

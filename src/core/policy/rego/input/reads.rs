@@ -82,7 +82,7 @@ impl Reads {
 
     #[cfg(test)]
     pub(in super::super) const fn all_native() -> Self {
-        Self(u16::MAX & !OF_PLUGIN)
+        Self(!OF_PLUGIN)
     }
 
     /// Whether nothing of the plugin's view is read.
