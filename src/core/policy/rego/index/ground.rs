@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use regorus::Value;
-use regorus::unstable::{Expr, Literal, LiteralStmt, Ref};
+use regorus::unstable::{Expr, Literal, LiteralStmt, Ref, Rule, RuleHead};
 
 use super::super::names::{Names, dotted};
-use super::super::paths::{Static, static_part};
-use super::super::rules::Rules;
+use super::super::paths::{RulePath, Static, static_part};
+use super::super::rules::{Kind, Rules};
 
 /// What names mean inside one body.
 pub(super) struct Scope<'a> {
@@ -18,6 +18,8 @@ pub(super) struct Scope<'a> {
     pub(super) rules: &'a Rules,
     /// Names that the body declares: they are local wherever they stand in it.
     pub(super) locals: BTreeSet<String>,
+    /// How many helpers lead here.
+    pub(super) depth: usize,
 }
 
 impl Scope<'_> {
@@ -41,6 +43,30 @@ impl Scope<'_> {
             Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.cannot_raise(expr),
             Literal::SomeVars { .. } | Literal::SomeIn { .. } | Literal::Every { .. } => false,
         }
+    }
+
+    /// The value of a literal, or of a rule that is one constant.
+    pub(super) fn constant(&self, expr: &Expr) -> Option<Value> {
+        constant(expr).or_else(|| {
+            let [only] = self.rules.at(&self.rule(expr)?) else { return None };
+            match &*only.rule {
+                Rule::Spec {
+                    head: RuleHead::Compr { assign: Some(assign), .. }, bodies, ..
+                } if only.kind == Kind::Complete && bodies.is_empty() => constant(&assign.value),
+                Rule::Spec { .. } | Rule::Default { .. } => None,
+            }
+        })
+    }
+
+    /// The rule whose whole value a reference means; none where other rules make parts of it.
+    pub(super) fn rule(&self, expr: &Expr) -> Option<RulePath> {
+        let name = static_part(expr).filter(|name| name.is_whole && !self.is_local(&name.root))?;
+        let path = self.names.data_path(&name)?;
+        let is_alone = {
+            let mut made = self.rules.read_by(&path, &[]);
+            made.next() == Some(&path) && made.next().is_none()
+        };
+        is_alone.then_some(path)
     }
 
     pub(super) fn is_local(&self, name: &str) -> bool {
@@ -175,7 +201,9 @@ pub(in super::super) fn constant(expr: &Expr) -> Option<Value> {
         for (_, key, value) in fields {
             map.insert(constant(key)?, constant(value)?);
         }
-        Some(object)
+        // Which of two fields with one key counts is the engine's to say.
+        let is_plain = map.len() == fields.len();
+        is_plain.then_some(object)
     } else {
         None
     }

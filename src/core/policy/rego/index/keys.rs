@@ -119,6 +119,7 @@ pub(super) enum KeyOf {
 
 /// The keys that a rule would hang on with this test; none where it cannot be one.
 pub(super) fn keys_of(test: &Test) -> Vec<KeyOf> {
+    let Test::Plain(test) = test else { return Vec::new() };
     if test.is_negated {
         return Vec::new();
     }

@@ -15,7 +15,7 @@ mod test;
 mod tests;
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 use regorus::unstable::{Query, Rule, RuleHead};
@@ -109,14 +109,11 @@ impl Index {
     pub(super) fn judge(&self, definition: u32, leaves: &Leaves<'_>) -> Judged<'_> {
         let index = usize::try_from(definition).unwrap_or(usize::MAX);
         let Some(definition) = self.definitions.get(index) else { return Judged::Unknown };
-        for test in &definition.tests {
-            match test.holds(leaves.at(test.path)) {
-                Held::Yes => {}
-                Held::No => return Judged::Fails,
-                Held::Raises => return Judged::Unknown,
-            }
+        match test::all(&definition.tests, leaves) {
+            Held::Yes => definition.native.as_ref().map_or(Judged::Unknown, Judged::Holds),
+            Held::No => Judged::Fails,
+            Held::Raises => Judged::Unknown,
         }
-        definition.native.as_ref().map_or(Judged::Unknown, Judged::Holds)
     }
 
     /// How each definition is evaluated and why not faster, in their order.
@@ -165,7 +162,7 @@ impl Indexed {
             _ => return engine_only(span.line),
         };
         let locals = body.map(declared).unwrap_or_default();
-        let scope = Scope { names, rules, locals };
+        let scope = Scope { names, rules, locals, depth: 0 };
         let lead = body.map(|body| Lead::of(body, &scope, paths, gates));
         let Lead { tests, rest } = lead.unwrap_or(Lead { tests: Vec::new(), rest: None });
         let native = value_of(head).filter(|_| rest.is_none());
@@ -221,13 +218,15 @@ fn hang(definitions: &mut [Indexed], keys: &mut [Keys]) -> Vec<u32> {
 
 /// Hangs a definition on one of its tests.
 fn add(number: u32, tests: &[Test], key: usize, keys: &mut [Keys]) -> bool {
-    let Some(test) = tests.get(key) else { return false };
+    let Some(Test::Plain(test)) = tests.get(key) else { return false };
     let Some(at) = keys.get_mut(usize::from(test.path)) else { return false };
     if !at.add(number, &test.check) {
         return false;
     }
-    for test in tests.iter().take(key.saturating_add(1)).filter(|test| test.may_raise()) {
-        if let Some(at) = keys.get_mut(usize::from(test.path)) {
+    let mut raising = BTreeSet::new();
+    tests.iter().take(key.saturating_add(1)).for_each(|test| test.raising(&mut raising));
+    for path in raising {
+        if let Some(at) = keys.get_mut(usize::from(path)) {
             at.add_raising(number);
         }
     }

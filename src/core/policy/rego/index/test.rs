@@ -1,15 +1,34 @@
 //! A condition that is plain enough to be held against a request without an engine.
 
-use super::leaf::Leaf;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use regorus::Value;
+
+use super::Leaves;
+use super::leaf::Leaf;
+
+/// A condition without anything that only an engine can do.
+#[derive(Debug)]
+pub(super) enum Test {
+    Plain(Plain),
+    Helper(Helper),
+}
 
 /// `path == "a"`, `startswith(path, "a")` and their like, or `not` one of them.
 #[derive(Debug)]
-pub(super) struct Test {
+pub(super) struct Plain {
     /// Which of the index's paths is looked at.
     pub(super) path: u16,
     pub(super) is_negated: bool,
     pub(super) check: Check,
+}
+
+/// A rule that is true or nothing, by such conditions alone, or `not` one.
+#[derive(Debug)]
+pub(super) struct Helper {
+    pub(super) is_negated: bool,
+    pub(super) definitions: Arc<[Vec<Test>]>,
 }
 
 #[derive(Debug)]
@@ -44,15 +63,60 @@ pub(super) enum Held {
 }
 
 impl Test {
-    pub(super) fn holds(&self, leaf: &Leaf<'_>) -> Held {
-        // An undefined condition is not true, and `not` of it is.
-        let Some(is_true) = self.check.value(leaf) else { return Held::Raises };
-        if is_true == self.is_negated { Held::No } else { Held::Yes }
+    pub(super) fn holds(&self, leaves: &Leaves<'_>) -> Held {
+        match self {
+            Self::Plain(plain) => plain.holds(leaves.at(plain.path)),
+            Self::Helper(helper) => helper.holds(leaves),
+        }
     }
 
-    /// Whether a value of the wrong type is an error here.
-    pub(super) fn may_raise(&self) -> bool {
-        matches!(self.check, Check::Prefix(_) | Check::Suffix(_) | Check::Part(_))
+    /// Adds the paths at which a value of the wrong type is an error.
+    pub(super) fn raising(&self, paths: &mut BTreeSet<u16>) {
+        match self {
+            Self::Plain(Plain { path, check, .. }) => {
+                if let Check::Prefix(_) | Check::Suffix(_) | Check::Part(_) = check {
+                    paths.insert(*path);
+                }
+            }
+            Self::Helper(Helper { definitions, .. }) => {
+                definitions.iter().flatten().for_each(|test| test.raising(paths));
+            }
+        }
+    }
+}
+
+impl Plain {
+    fn holds(&self, leaf: &Leaf<'_>) -> Held {
+        // An undefined condition is not true, and `not` of it is.
+        let Some(is_true) = self.check.value(leaf) else { return Held::Raises };
+        Held::of(is_true != self.is_negated)
+    }
+}
+
+impl Helper {
+    /// Every definition is looked at: one that raises an error does so beside one that is true.
+    fn holds(&self, leaves: &Leaves<'_>) -> Held {
+        let mut is_true = false;
+        for definition in &*self.definitions {
+            match all(definition, leaves) {
+                Held::Yes => is_true = true,
+                Held::No => {}
+                Held::Raises => return Held::Raises,
+            }
+        }
+        Held::of(is_true != self.is_negated)
+    }
+}
+
+/// In their order, up to the first that does not hold.
+pub(super) fn all(tests: &[Test], leaves: &Leaves<'_>) -> Held {
+    let each = tests.iter().map(|test| test.holds(leaves));
+    each.into_iter().find(|held| *held != Held::Yes).unwrap_or(Held::Yes)
+}
+
+impl Held {
+    const fn of(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
     }
 }
 

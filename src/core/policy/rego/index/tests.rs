@@ -48,9 +48,26 @@ fn a_rule_whose_first_tests_are_plain_is_found_by_them() {
 }
 
 #[test]
+fn a_named_constant_and_a_helper_of_plain_comparisons_are_plain() {
+    let web = "web := \"spiffe://td/web\"\nreaders := {\"GET\", \"HEAD\"}\n";
+    check(&format!("allow if input.source.spiffe_id == web\n{web}"), "native");
+    check(&format!("allow if asked.method in readers\n{web}"), "native");
+    check(
+        &format!(
+            "allow if {{ reads; not inner }}\nreads if asked.method in readers\ndefault inner := false\ninner if startswith(asked.path, \"/inner\")\n{web}"
+        ),
+        "native",
+    );
+    check("allow if web == asked.host\nweb := lower(asked.host)", "always");
+    check("allow if web\nweb := \"a\" if asked.host == \"a\"", "always");
+    check("allow if web\ndefault web := true\nweb if asked.host == \"a\"", "always");
+    check("allow if web\nweb if { some s in asked.segments; s == \"a\" }", "always");
+}
+
+#[test]
 fn one_rule_of_those_behind_one_condition_that_may_raise_is_always_evaluated() {
     let gated = |path: &str| format!("allow if {{ inside; asked.path == \"{path}\" }}\n");
-    let inside = "inside if startswith(input.source.address.ip, \"10.\")";
+    let inside = "inside if startswith(lower(input.source.address.ip), \"10.\")";
     let rules = format!("{}{}{}{inside}", gated("/a"), gated("/b"), gated("/c"));
     check(&rules, "always interpreter interpreter");
     let other = "allow if { asked.method == \"GET\"; inside; asked.path == \"/d\" }\n";
