@@ -177,6 +177,19 @@ fn samples_are_what_the_files_mention() {
 }
 
 #[test]
+fn requests_that_differ_in_what_is_masked_are_told_apart() {
+    let read = |requests: &str| Samples::read(&format!("requests:\n{requests}"), false).unwrap();
+    let samples = read("- {path: /a?token=S3cr3t}\n- {path: /a?token=0ther}\n- {path: /a}\n");
+    let names: Vec<&str> = samples.requests.iter().map(|sample| sample.name.as_str()).collect();
+    assert_eq!(names, ["GET /a?token=***", "GET /a?token=*** #2", "GET /a"]);
+    assert_eq!(samples.check(), Ok(()));
+    let named = read("- {name: a, path: /a?token=S3cr3t}\n- {name: a, path: /b}\n");
+    assert_eq!(named.check().unwrap_err().to_string(), "the name `a` is given twice");
+    assert_eq!(samples.requests[0].facts["path"], "/a?token=S3cr3t");
+    assert_eq!(samples.shown().requests[0].facts["path"], "/a?token=***");
+}
+
+#[test]
 fn every_peer_asks_every_request() {
     let samples = Samples::read(
         "peers:\n- {name: web, spiffe_id: \"spiffe://td/web\"}\n- {name: nobody}\n\
