@@ -20,11 +20,7 @@ fn answered(files: &[(&str, &str)], samples: SampleArgs) -> (String, Exit) {
     answered_as(TableFormat::Csv, files, samples)
 }
 
-fn answered_as(
-    format: TableFormat,
-    files: &[(&str, &str)],
-    samples: SampleArgs,
-) -> (String, Exit) {
+fn answered_as(format: TableFormat, files: &[(&str, &str)], samples: SampleArgs) -> (String, Exit) {
     let folder = tempfile::tempdir().unwrap();
     for (file, text) in files {
         fs::write(folder.path().join(file), text).unwrap();
