@@ -204,6 +204,22 @@ fn the_lines_of_a_changed_cedar_test_have_no_credentials() {
 }
 
 #[test]
+fn the_lines_of_a_changed_rego_test_have_no_credentials() {
+    let test = |secret: &str, method: &str| {
+        format!(
+            "package authz_test\n\nimport data.authz\n\ntest_web if {{\n\tauthz.allow with input as \
+             {{\"request\": {{\"method\": \"{method}\", \"headers\": {{\"authorization\": \
+             [\"{secret}\"]}}}}}}\n}}\n"
+        )
+    };
+    let lines = |a: &str, b: &str| lines_of_tests(("a.rego", REGO), "a_test.rego", a, b);
+    let seen = lines(&test("S3cretA", "GET"), &test("S3cretB", "PUT"));
+    assert!(seen.contains("GET") && seen.contains("PUT") && seen.contains("***"), "{seen}");
+    assert!(!seen.contains("S3cret"), "{seen}");
+    assert_eq!(lines(&test("S3cretA", "GET"), &test("S3cretB", "GET")), "[]");
+}
+
+#[test]
 fn samples_are_what_the_files_mention() {
     let test = "cases:\n- name: t\n  request: {source: spiffe://other/x, jwt: null, path: /a, headers: \
                 {x-a: b}}\n  expect: deny\n- name: u\n  request: {path: /a, headers: {x-a: b}}\n  \
