@@ -211,10 +211,8 @@ fn sample(place: &str, value: &Value, keys: &[&str]) -> Result<Sample, SamplesEr
 }
 
 fn shown(facts: &Map<String, Value>) -> Map<String, Value> {
-    match masking::masked(&Value::Object(facts.clone())) {
-        Value::Object(shown) => shown,
-        _ => Map::new(),
-    }
+    let masked = masking::masked(&Value::Object(facts.clone()));
+    masked.as_object().cloned().unwrap_or_default()
 }
 
 /// Requests that differ only in what is masked have names of their own all the same.
