@@ -121,7 +121,8 @@ impl Scope<'_> {
         Some(text)
     }
 
-    /// `input`, a path below `data`, or nothing: another name is a local variable.
+    /// What a name means: a part of the input, what is imported, `data`, a rule of the package; another
+    /// name is a local variable. What is written alike is evaluated alike.
     fn name(&self, name: &str) -> Option<String> {
         if self.is_local(name) {
             return None;
@@ -136,8 +137,11 @@ impl Scope<'_> {
         if let Some(path) = self.names.imported_data(name) {
             return Some(below("imported", &path.0));
         }
-        let name = Static::name(name);
-        self.names.data_path(&name).map(|path| below("data", &path.0))
+        if name == "data" {
+            return Some("data".to_owned());
+        }
+        // By its whole name a rule is evaluated with the packages below it.
+        self.names.data_path(&Static::name(name)).map(|path| below("rule", &path.0))
     }
 
     fn callee(&self, callee: &Expr) -> Option<String> {
