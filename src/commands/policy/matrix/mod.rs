@@ -62,7 +62,7 @@ enum TableFormat {
     Md,
 }
 
-/// One bundle's decisions.
+/// One bundle's decisions, on samples that may be printed.
 struct Decided {
     root: String,
     samples: Samples,
@@ -89,7 +89,7 @@ fn answer(args: &Args, run: Run) -> anyhow::Result<(Vec<u8>, Exit)> {
         let Some(matrix) = decide(&files, &samples, run, |file| in_root(&root, file))? else {
             return Ok((Vec::new(), Exit::CouldNotRun));
         };
-        all.push(Decided { root, samples, matrix, note });
+        all.push(Decided { root, samples: samples.shown(), matrix, note });
     }
     let mut text = Vec::new();
     match args.format {

@@ -56,7 +56,7 @@ impl SampleArgs {
         }
         samples.peers.extend(self.peer.iter().map(|id| peer(id)));
         for text in &self.route {
-            samples.requests.push(request(text)?);
+            samples.add(Samples { peers: Vec::new(), requests: vec![request(text)?] });
         }
         samples.check().context("the samples are refused")?;
         Ok(samples)
@@ -124,7 +124,11 @@ fn request(text: &str) -> anyhow::Result<Sample> {
             _ => bail!("`{word}` of `{text}` is none of `route=…`, `host=…`, `service=…`"),
         }
     }
-    Ok(Sample { name: text.to_owned(), facts })
+    let mut sample = Sample { name: text.to_owned(), facts };
+    if let Some(Value::String(shown)) = sample.shown().facts.get("path") {
+        sample.name = text.replace(path, shown);
+    }
+    Ok(sample)
 }
 
 #[cfg(test)]
@@ -148,6 +152,18 @@ mod tests {
         check("/a", "`/a` is no request: write `METHOD PATH`");
         check("GET /a user=x", "`user=x` of `GET /a user=x` is none of");
         check("GET a", "`GET a` cannot be asked");
+    }
+
+    #[test]
+    fn the_name_of_a_request_has_no_values_of_its_query() {
+        let names = |routes: &[&str]| {
+            let route = routes.iter().map(|route| (*route).to_owned()).collect();
+            let samples = SampleArgs { route, ..SampleArgs::default() }.read().unwrap();
+            samples.requests.into_iter().map(|sample| sample.name).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(names(&["GET /a?token=S3cr3t route=b"]), "GET /a?token=*** route=b");
+        assert_eq!(names(&["GET /a?x=1", "GET /a?x=2"]), "GET /a?x=***, GET /a?x=*** #2");
+        assert_eq!(names(&["GET /a?all route=b"]), "GET /a?all route=b");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use clap::ValueEnum as _;
+
 use super::super::work::here;
 use super::*;
 
@@ -15,11 +17,15 @@ const CASES: &str = "cases:\n- name: a\n  request: {source: spiffe://td/web, pat
                      /orders/1, route: orders}\n  expect: deny\n";
 
 fn answered(files: &[(&str, &str)], samples: SampleArgs) -> (String, Exit) {
+    answered_as(TableFormat::Csv, files, samples)
+}
+
+fn answered_as(format: TableFormat, files: &[(&str, &str)], samples: SampleArgs) -> (String, Exit) {
     let folder = tempfile::tempdir().unwrap();
     for (file, text) in files {
         fs::write(folder.path().join(file), text).unwrap();
     }
-    let args = Args { folder: folder.path().to_owned(), samples, format: TableFormat::Csv };
+    let args = Args { folder: folder.path().to_owned(), samples, format };
     let run = |task: &Task, files: &Files, _| Ok(here(task.clone(), files));
     let (text, exit) = answer(&args, run).unwrap();
     (String::from_utf8(text).unwrap(), exit)
@@ -47,6 +53,28 @@ fn the_same_table_comes_of_either_language() {
         ];
         assert_eq!((rows, exit), (expected.map(str::to_owned).to_vec(), Exit::Good));
     }
+}
+
+#[test]
+fn no_format_has_a_credential_of_a_request_but_what_is_asked() {
+    let cases = "cases:\n- name: a\n  request: {source: spiffe://td/web, path: \"/orders/1?token=\
+                 Qu3ryT0ken&all\", route: orders, headers: {authorization: Bearer H3aderT0ken, \
+                 accept: text/plain}, jwt: {claims: {sub: Cl4imV4lue}}}\n  expect: allow\n";
+    for format in TableFormat::value_variants() {
+        let files = [("a.cedar", CEDAR), ("a_test.yaml", cases)];
+        let (text, exit) = answered_as(*format, &files, SampleArgs::default());
+        assert_eq!(exit, Exit::Good);
+        for secret in ["Qu3ryT0ken", "H3aderT0ken", "Cl4imV4lue"] {
+            assert!(!text.contains(secret), "`{secret}` in\n{text}");
+        }
+        let plain = text.replace('\\', "");
+        assert!(plain.contains("GET /orders/1?token=***&all (orders) +authorization"), "{text}");
+        assert!(plain.contains("allow"), "{text}");
+    }
+    let files = [("a.cedar", CEDAR), ("a_test.yaml", cases)];
+    let (text, _) = answered_as(TableFormat::Json, &files, SampleArgs::default());
+    assert!(text.contains("\"accept\": \"text/plain\""), "{text}");
+    assert!(text.contains("\"authorization\": \"***\""), "{text}");
 }
 
 #[test]

@@ -294,7 +294,8 @@ fn differing(a: &[Aspect], b: &[Aspect]) -> Vec<String> {
     names.cloned().collect()
 }
 
-/// As written; where that is the same, what it refers to is not, and the meanings are compared.
+/// As written; where that is the same, what it refers to is not, and the meanings are compared. Those
+/// of a test hold what its text masks.
 fn lines(a: Option<&Item>, b: Option<&Item>) -> Vec<Line> {
     let text = |item: Option<&Item>| item.map(|item| item.text.clone()).unwrap_or_default();
     let lines = difference(&text(a), &text(b));
@@ -306,7 +307,9 @@ fn lines(a: Option<&Item>, b: Option<&Item>) -> Vec<Line> {
         aspects.iter().map(|aspect| aspect.meaning.as_str()).collect::<Vec<_>>().join("\n")
     };
     match (a, b) {
-        (Some(_), Some(_)) => difference(&meaning(a), &meaning(b)),
+        (Some(item), Some(_)) if item.kind != ItemKind::Test => {
+            difference(&meaning(a), &meaning(b))
+        }
         _ => Vec::new(),
     }
 }

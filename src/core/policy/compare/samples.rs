@@ -1,12 +1,13 @@
 //! Sample peers and requests, as a file of `policy matrix` names them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::cases::yaml;
 use super::super::{Findings, json};
+use crate::masking;
 use crate::request::AccessRequest;
 
 /// A file of samples is written by people.
@@ -86,9 +87,13 @@ impl Samples {
             }
             samples.peers.push(sample);
         }
+        let mut made = BTreeMap::new();
         for (index, item) in list("requests")?.iter().enumerate() {
             let place = format!("requests[{index}]");
-            let request = sample(&place, item, &OF_REQUESTS)?;
+            let mut request = sample(&place, item, &OF_REQUESTS)?;
+            if item.get("name").is_none() {
+                request.name = counted(&mut made, request.name);
+            }
             if !request.facts.contains_key("path") {
                 return Err(shape(&place, "the key `path` is missing"));
             }
@@ -112,6 +117,13 @@ impl Samples {
         peers.chain(requests).try_for_each(Sample::check)
     }
 
+    /// The samples as they may be printed, without credentials.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let shown = |list: &[Sample]| list.iter().map(Sample::shown).collect();
+        Self { peers: shown(&self.peers), requests: shown(&self.requests) }
+    }
+
     /// Adds what is not there yet; a name that is taken by something else is counted up.
     pub fn add(&mut self, other: Self) {
         let lists = [(&mut self.peers, other.peers), (&mut self.requests, other.requests)];
@@ -122,6 +134,12 @@ impl Samples {
 }
 
 impl Sample {
+    /// The sample as it may be printed, without credentials.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        Self { name: self.name.clone(), facts: shown(&self.facts) }
+    }
+
     /// The request of a peer.
     pub(super) fn asks(&self, request: &Self) -> Map<String, Value> {
         let mut facts = self.facts.clone();
@@ -192,8 +210,21 @@ fn sample(place: &str, value: &Value, keys: &[&str]) -> Result<Sample, SamplesEr
     Ok(Sample { name, facts })
 }
 
-/// `GET /orders/1 (orders)`: what people call a request that has no other name.
+fn shown(facts: &Map<String, Value>) -> Map<String, Value> {
+    let masked = masking::masked(&Value::Object(facts.clone()));
+    masked.as_object().cloned().unwrap_or_default()
+}
+
+/// Requests that differ only in what is masked have names of their own all the same.
+fn counted(made: &mut BTreeMap<String, usize>, name: String) -> String {
+    let number = made.entry(name.clone()).or_default();
+    *number += 1;
+    if *number == 1 { name } else { format!("{name} #{number}") }
+}
+
+/// `GET /orders/1?page=*** (orders)`: what people call a request that has no other name.
 pub(super) fn request_name(facts: &Map<String, Value>) -> String {
+    let facts = shown(facts);
     let text = |key: &str| facts.get(key).and_then(Value::as_str);
     let mut name = format!("{} {}", text("method").unwrap_or("GET"), text("path").unwrap_or("/"));
     if let Some(route) = text("route") {

@@ -1,7 +1,7 @@
 //! What counts as a difference between two bundles, in both languages.
 
 use super::super::{Bundle, Files, Revision};
-use super::{How, Outline, Samples, Word, compare, matrix, outline};
+use super::{How, ItemKind, Outline, Samples, Word, compare, matrix, outline};
 
 const REGO: &str = "package authz\n\ndefault allow := false\n\nallow if {\n\tis_read\n\t\
     input.source.spiffe_id == \"spiffe://td/web\"\n}\n\nallow if input.request.route == \"health\"\n\n\
@@ -158,6 +158,67 @@ fn data_entities_and_tests_are_compared() {
     assert!(groups[1].starts_with("removed entity Workload::\"spiffe://td/a\""), "{groups:?}");
 }
 
+/// The lines of all differences between two bundles with one file of tests.
+fn lines_of_tests(policy: (&str, &str), file: &str, a: &str, b: &str) -> String {
+    let (a, b) = (outlined(&[policy, (file, a)]), outlined(&[policy, (file, b)]));
+    let changes = compare(&a.items, &b.items);
+    assert!(matches!(&*changes, [change] if change.kind == ItemKind::Test), "{changes:?}");
+    format!("{:?}", changes[0].lines)
+}
+
+#[test]
+fn the_lines_of_a_changed_case_have_no_credentials() {
+    let case = |secret: &str, path: &str| {
+        format!(
+            "cases:\n- name: t\n  request: {{path: {path}, headers: {{authorization: {secret}}}, \
+             jwt: {{claims: {{sub: {secret}}}}}}}\n  expect: deny\n"
+        )
+    };
+    let lines = |a: &str, b: &str| lines_of_tests(("a.rego", REGO), "a_test.yaml", a, b);
+    let seen = lines(&case("S3cretA", "/a?k=S3cretA"), &case("S3cretB", "/b?k=S3cretA"));
+    assert!(seen.contains("/a?k=***") && seen.contains("/b?k=***"), "{seen}");
+    assert!(seen.contains("***") && !seen.contains("S3cret"), "{seen}");
+    // A change of a credential alone is a change, and nothing of it is shown.
+    assert_eq!(lines(&case("S3cretA", "/a"), &case("S3cretB", "/a")), "[]");
+}
+
+#[test]
+fn the_lines_of_a_changed_cedar_test_have_no_credentials() {
+    let test = |secret: &str, decision: &str| {
+        format!(
+            r#"[{{"name": "t", "decision": "{decision}", "request": {{"context":
+            {{"headers": {{"x-api-key": "{secret}"}}}}}}, "entities": [{{"uid": {{"type": "Headers",
+            "id": "request"}}, "tags": {{"x-api-key": ["{secret}"]}}}}, {{"uid": {{"type": "Group",
+            "id": "g"}}, "tags": {{"team": "shop"}}}}]}}]"#
+        )
+    };
+    let file = format!("a{}", super::super::cases::CEDAR_TESTS_SUFFIX);
+    let lines = |a: &str, b: &str| lines_of_tests(("a.cedar", CEDAR), &file, a, b);
+    let seen = lines(&test("S3cretA", "allow"), &test("S3cretB", "deny"));
+    assert!(seen.contains("allow") && seen.contains("deny"), "{seen}");
+    assert!(!seen.contains("S3cret"), "{seen}");
+    assert_eq!(lines(&test("S3cretA", "allow"), &test("S3cretB", "allow")), "[]");
+    let outline = outlined(&[("a.cedar", CEDAR), (&file, &test("S3cretA", "allow"))]);
+    let text = &outline.items.iter().find(|item| item.kind == ItemKind::Test).unwrap().text;
+    assert!(text.contains("shop") && text.contains("***") && !text.contains("S3cret"), "{text}");
+}
+
+#[test]
+fn the_lines_of_a_changed_rego_test_have_no_credentials() {
+    let test = |secret: &str, method: &str| {
+        format!(
+            "package authz_test\n\nimport data.authz\n\ntest_web if {{\n\tauthz.allow with input as \
+             {{\"request\": {{\"method\": \"{method}\", \"headers\": {{\"authorization\": \
+             [\"{secret}\"]}}}}}}\n}}\n"
+        )
+    };
+    let lines = |a: &str, b: &str| lines_of_tests(("a.rego", REGO), "a_test.rego", a, b);
+    let seen = lines(&test("S3cretA", "GET"), &test("S3cretB", "PUT"));
+    assert!(seen.contains("GET") && seen.contains("PUT") && seen.contains("***"), "{seen}");
+    assert!(!seen.contains("S3cret"), "{seen}");
+    assert_eq!(lines(&test("S3cretA", "GET"), &test("S3cretB", "GET")), "[]");
+}
+
 #[test]
 fn samples_are_what_the_files_mention() {
     let test = "cases:\n- name: t\n  request: {source: spiffe://other/x, jwt: null, path: /a, headers: \
@@ -174,6 +235,19 @@ fn samples_are_what_the_files_mention() {
     assert_eq!(names(&samples.requests), "GET /a +x-a");
     assert_eq!(samples.check(), Ok(()));
     assert_eq!(names(&Samples::derive(&files(&[("a.rego", REGO)])).requests), "GET /");
+}
+
+#[test]
+fn requests_that_differ_in_what_is_masked_are_told_apart() {
+    let read = |requests: &str| Samples::read(&format!("requests:\n{requests}"), false).unwrap();
+    let samples = read("- {path: /a?token=S3cr3t}\n- {path: /a?token=0ther}\n- {path: /a}\n");
+    let names: Vec<&str> = samples.requests.iter().map(|sample| sample.name.as_str()).collect();
+    assert_eq!(names, ["GET /a?token=***", "GET /a?token=*** #2", "GET /a"]);
+    assert_eq!(samples.check(), Ok(()));
+    let named = read("- {name: a, path: /a?token=S3cr3t}\n- {name: a, path: /b}\n");
+    assert_eq!(named.check().unwrap_err().to_string(), "the name `a` is given twice");
+    assert_eq!(samples.requests[0].facts["path"], "/a?token=S3cr3t");
+    assert_eq!(samples.shown().requests[0].facts["path"], "/a?token=***");
 }
 
 #[test]

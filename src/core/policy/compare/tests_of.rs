@@ -1,11 +1,12 @@
 //! The tests of a bundle by name, whichever of the three formats they are in.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::cases::{CEDAR_TESTS_SUFFIX, REQUEST_CASES_SUFFIX, element_lines, yaml};
 use super::super::item::canonical;
 use super::super::{Files, json, rego};
 use super::{Findings, Item, ItemKind, Outline};
+use crate::masking::masked;
 
 /// Adds every test; a file that cannot be read is a note.
 pub(super) fn add(files: &Files, outline: &mut Outline) {
@@ -58,6 +59,22 @@ fn of_json(file: &str, text: &str) -> Result<Vec<Item>, String> {
 fn item(file: &str, line: u32, mut case: Value) -> Option<Item> {
     let name = case.as_object_mut()?.remove("name")?.as_str()?.to_owned();
     let meaning = canonical(&case);
-    let text = serde_json::to_string_pretty(&case).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&shown(case)).unwrap_or_default();
     Some(Item { text, ..Item::plain(ItemKind::Test, name, (file, line), meaning) })
+}
+
+/// The case without credentials; an entity of a Cedar test may hold headers or a query as its tags.
+fn shown(mut case: Value) -> Value {
+    let entities = case.get_mut("entities").and_then(Value::as_array_mut);
+    for entity in entities.into_iter().flatten() {
+        let kind = entity.pointer("/uid/type").and_then(Value::as_str).unwrap_or_default();
+        let key = kind.rsplit("::").next().unwrap_or_default().to_lowercase();
+        if let Some(tags) = entity.get_mut("tags") {
+            let document = Map::from_iter([(key, tags.take())]);
+            if let Value::Object(masked) = masked(&Value::Object(document)) {
+                *tags = masked.into_values().next().unwrap_or_default();
+            }
+        }
+    }
+    masked(&case)
 }

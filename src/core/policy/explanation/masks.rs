@@ -5,11 +5,11 @@
 //! its text.
 
 use crate::masking::{self, Secrets};
-use crate::request::AccessRequest;
+use crate::request::{AccessRequest, query};
 
 pub(in crate::policy) use crate::masking::MASK;
 
-/// Parts of header names that say that a value is a credential.
+/// Parts of the names of headers and of query keys that say that a value is a credential.
 const CREDENTIAL_NAMES: [&str; 7] =
     ["authorization", "cookie", "token", "secret", "key", "password", "session"];
 
@@ -24,8 +24,14 @@ impl<'a> Masks<'a> {
     pub(in crate::policy) fn of(request: &'a AccessRequest) -> Self {
         let mut secrets = Secrets::default();
         for (name, value) in &request.head.headers {
-            if CREDENTIAL_NAMES.iter().any(|part| name.as_str().contains(part)) {
+            if is_credential(name.as_str()) {
                 secrets.add_all([&*String::from_utf8_lossy(value.as_bytes())]);
+            }
+        }
+        for pair in request.head.query().unwrap_or_default().split('&') {
+            let sent = pair.split_once('=').map_or("", |(_, value)| value);
+            for (_, value) in query::pairs(pair).filter(|(key, _)| is_credential(key)) {
+                secrets.add_all([&*value, sent]);
             }
         }
         Self { request, secrets }
@@ -40,4 +46,9 @@ impl<'a> Masks<'a> {
     pub(super) fn error(&self, text: &str) -> String {
         self.hide(&masking::error_text(text, self.request))
     }
+}
+
+fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    CREDENTIAL_NAMES.iter().any(|part| name.contains(part))
 }

@@ -10,9 +10,9 @@ use crate::policy::explanation::{Node, NodeKind, Seen, Truth, cut};
 
 /// Names that a condition starts from.
 const ROOTS: [&str; 4] = ["principal", "action", "resource", "context"];
-/// Attributes of the context that hold what a record masks; what is asked of them is shown as true or
-/// false alone.
-const MASKED: [&str; 2] = ["headers", "query"];
+/// Attributes of the context that hold what a record masks, and the types of their values. A condition
+/// that reads them is shown as true or false alone: what they are compared with may equal them.
+const MASKED: [&str; 4] = ["headers", "query", "Headers", "Query"];
 /// Attributes shown of one condition.
 const MAX_SEEN: usize = 8;
 
@@ -162,28 +162,46 @@ fn text_of<'a>(text: &'a str, tokens: &[Token<'_>]) -> &'a str {
     range.and_then(|range| text.get(range)).unwrap_or_default()
 }
 
-/// The attributes that an expression reads, as far as they may be shown.
+/// The attributes that an expression reads; none of one that reads what a record masks.
 fn attributes(text: &str, tokens: &[Token<'_>], on: On<'_>) -> Vec<Seen> {
+    let paths = paths(tokens);
+    let names_a_type = tokens
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if MASKED.contains(&a.text) && b.text == "::"));
+    if names_a_type || paths.iter().any(|path| may_be_masked(path)) {
+        return Vec::new();
+    }
     let mut found: Vec<Seen> = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map_or("", |t| t.text);
-        if !ROOTS.contains(&token.text) || matches!(before, "." | "::") {
-            continue;
-        }
-        let rest = tokens.get(at..).unwrap_or_default();
-        let length = path_length(rest);
-        let path = rest.get(..length).unwrap_or_default();
-        let names: Vec<&str> = path.iter().map(|token| token.text.trim_matches('"')).collect();
-        let is_bare_context = token.text == "context" && length == 1;
-        if is_bare_context || names.iter().any(|name| MASKED.contains(name)) {
-            continue;
-        }
+    for path in paths {
         let seen = seen(text_of(text, path), on);
         if let Some(seen) = seen.filter(|seen| !found.contains(seen) && found.len() < MAX_SEEN) {
             found.push(seen);
         }
     }
     found
+}
+
+/// Each `root.a["b"]` of an expression.
+fn paths<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map_or("", |t| t.text);
+        if ROOTS.contains(&token.text) && !matches!(before, "." | "::") {
+            let rest = tokens.get(at..).unwrap_or_default();
+            found.extend(rest.get(..path_length(rest)));
+        }
+    }
+    found
+}
+
+/// Whether a path leads to what a record masks, or does not say where it leads: the whole context may
+/// go anywhere, and a key with an escape may be any name.
+fn may_be_masked(path: &[Token<'_>]) -> bool {
+    let is_bare_context = matches!(path, [root] if root.text == "context");
+    let is_masked = |token: &Token<'_>| {
+        MASKED.contains(&token.text.trim_matches('"')) || token.text.contains('\\')
+    };
+    is_bare_context || path.iter().any(is_masked)
 }
 
 /// How many tokens `root.a["b"]` has; a method's name behind it is none of them.

@@ -69,6 +69,56 @@ when { context.headers.hasTag("x-tenant") && context.headers.getTag("x-tenant").
     assert!(seen.contains("false context.headers.getTag(\"x-tenant\").contains(\"a\")"), "{seen}");
 }
 
+/// A condition over the caller's path and a header that says otherwise.
+fn compared(condition: &str) -> String {
+    let policy = format!(
+        "permit (principal is Workload, action == Action::\"GET\", resource) when {{ {condition} }};"
+    );
+    let bundle = bundle(&[("orders.cedar", &policy), ("entities.json", ENTITIES)]);
+    let mut description = asks("web", "GET", "/orders/1");
+    description["headers"] = json!({"x-key": "wr0ng"});
+    let seen = lines(&explained(&bundle, description, Detail::Full));
+    assert!(seen.contains("false when"), "{seen}");
+    seen
+}
+
+#[test]
+fn what_a_header_is_compared_with_is_not_shown() {
+    for headers in [
+        "context.headers",
+        r#"context["headers"]"#,
+        r#"context["\u{68}eaders"]"#,
+        "(if true then context else context).headers",
+        "{a: context.headers}.a",
+        r#"Headers::"request""#,
+    ] {
+        let has = format!(r#"{headers}.hasTag("x-key")"#);
+        let equals = format!(r#"{headers}.getTag("x-key").contains(principal.path)"#);
+        for condition in [
+            format!("{has} && {equals}"),
+            format!("(if {has} then {equals} else false)"),
+            format!("{headers}.hasTag(principal.path)"),
+        ] {
+            let seen = compared(&condition);
+            assert!(!seen.contains("principal.path =") && !seen.contains("/sa/web"), "{seen}");
+        }
+    }
+    let seen = compared("context.query.hasTag(principal.path)");
+    assert!(!seen.contains("principal.path ="), "{seen}");
+}
+
+#[test]
+fn what_is_compared_with_anything_else_is_shown() {
+    for condition in
+        [r#"context.path == principal.path"#, r#"context["path"] == principal.path && true"#]
+    {
+        let seen = compared(condition);
+        assert!(seen.contains(r#"principal.path = "/ns/shop/sa/web""#), "{seen}");
+    }
+    let seen = compared(r#"context.path == principal.path || context.headers.hasTag("a")"#);
+    assert!(seen.contains("principal.path ="), "{seen}");
+}
+
 #[test]
 fn an_error_is_shown_where_it_was_raised() {
     let policy = r#"@id("a")

@@ -114,6 +114,47 @@ fn data_that_is_compared_with_a_secret_is_masked_for_all_callers() {
     }
 }
 
+/// Every value that policy `p` is shown with, of a request with a secret in a header and in the query.
+fn shown_beside(policy: &str, data: &str, description: Value) -> String {
+    let module = format!("package p\n{policy}");
+    let files = [(".manifest", MANIFEST), ("p.rego", &*module), ("data.json", data)];
+    lines(&explained(&bundle(&files), description, Detail::Full))
+}
+
+#[test]
+fn a_secret_that_a_cut_would_go_through_is_hidden_before() {
+    let long = "Qz7".repeat(120);
+    let before = "ab ".repeat(20);
+    let quoted = r#"p4ss\"w0rd\\x"#;
+    let data = format!(
+        r#"{{"first": "{before}{long}", "list": ["{before}", "{long}"], "q": "{quoted}"}}"#
+    );
+    let description = json!({
+        "source": null, "path": "/", "headers": {"x-api-key": long, "x-token": "p4ss\"w0rd\\x"},
+    });
+    for policy in ["allow if data.first == 1", "allow if data.list == 1", "allow if data.q == 1"] {
+        let seen = shown_beside(policy, &data, description.clone());
+        assert!(seen.contains("***"), "{seen}");
+        assert!(!seen.contains("Qz7") && !seen.contains("w0rd"), "{policy}\n{seen}");
+    }
+    let seen = shown_beside("allow if data.first == 1", &data, json!({"path": "/"}));
+    assert!(seen.contains("Qz7Qz7"), "{seen}");
+}
+
+#[test]
+fn a_value_of_the_query_whose_key_names_a_credential_is_hidden_wherever_it_stands() {
+    let data = r#"{"known": ["s3cr3t v\u00e9", "s3cr3t+v%C3%A9"], "other": ["/orders"]}"#;
+    let asks = |query: &str| json!({"source": null, "path": format!("/orders?{query}")});
+    for query in ["page=2&access_token=s3cr3t+v%C3%A9", "API%5FKEY=s3cr3t+v%C3%A9"] {
+        let seen = shown_beside("allow if data.known == 1", data, asks(query));
+        assert!(seen.contains("***") && !seen.contains("s3cr3t"), "{seen}");
+    }
+    let seen = shown_beside("allow if data.other == 1", data, asks("access_token=s3cr3t"));
+    assert!(seen.contains(r#"data.other = ["/orders"]"#), "{seen}");
+    let seen = shown_beside("allow if data.other == 1", data, asks("page=/orders"));
+    assert!(seen.contains(r#"data.other = ["/orders"]"#), "{seen}");
+}
+
 #[test]
 fn an_error_text_quotes_nothing() {
     check("allow if time.parse_rfc3339_ns(input.request.headers[\"x-tenant\"][0]) > 1");

@@ -1,4 +1,5 @@
 //! Values as an explanation shows them: Rego's way to write them, on one line, cut where they are long.
+//! What is hidden is taken out of each text before anything is cut: half a credential is found nowhere.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,39 +15,40 @@ const MAX_WRITTEN: usize = 400;
 pub(super) fn shown(value: &Value, is_masked: bool, masks: &Masks<'_>) -> String {
     match value {
         Value::Undefined => "undefined".to_owned(),
-        Value::Null | Value::Bool(_) => written(value),
-        Value::Set(members) if members.is_empty() => written(value),
-        Value::Array(items) if items.is_empty() => written(value),
+        Value::Null | Value::Bool(_) => written(value, masks),
+        Value::Set(members) if members.is_empty() => written(value, masks),
+        Value::Array(items) if items.is_empty() => written(value, masks),
         _ if is_masked => MASK.to_owned(),
         Value::Number(_)
         | Value::String(_)
         | Value::Array(_)
         | Value::Set(_)
-        | Value::Object(_) => cut(&masks.hide(&written(value))),
+        | Value::Object(_) => cut(&written(value, masks)),
     }
 }
 
-fn written(value: &Value) -> String {
+fn written(value: &Value, masks: &Masks<'_>) -> String {
     let mut text = String::new();
-    write(value, &mut text);
+    write(value, masks, &mut text);
     text
 }
 
-fn write(value: &Value, out: &mut String) {
+fn write(value: &Value, masks: &Masks<'_>, out: &mut String) {
     match value {
         Value::Undefined => out.push_str("undefined"),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {
+        Value::Null | Value::Bool(_) => {
             // A string takes every write.
             let _ = write!(out, "{value}");
         }
+        Value::Number(_) => out.push_str(&masks.hide(&value.to_string())),
         Value::String(text) => {
             let left = MAX_WRITTEN.saturating_sub(out.len()).max(1);
-            let text: String = text.chars().take(left).collect();
+            let text: String = masks.hide(text).chars().take(left).collect();
             let _ = write!(out, "{}", serde_json::Value::from(text));
         }
         Value::Array(items) => {
             out.push('[');
-            list(items.iter(), out);
+            list(items.iter(), masks, out);
             out.push(']');
         }
         Value::Set(items) if items.is_empty() => out.push_str("set()"),
@@ -54,7 +56,7 @@ fn write(value: &Value, out: &mut String) {
             let mut items: Vec<&Value> = items.iter().collect();
             items.sort();
             out.push('{');
-            list(items.into_iter(), out);
+            list(items.into_iter(), masks, out);
             out.push('}');
         }
         Value::Object(members) => {
@@ -65,22 +67,22 @@ fn write(value: &Value, out: &mut String) {
                     break;
                 }
                 out.push_str(if number > 0 { ", " } else { "" });
-                write(key, out);
+                write(key, masks, out);
                 out.push_str(": ");
-                write(member, out);
+                write(member, masks, out);
             }
             out.push('}');
         }
     }
 }
 
-fn list<'a>(items: impl Iterator<Item = &'a Value>, out: &mut String) {
+fn list<'a>(items: impl Iterator<Item = &'a Value>, masks: &Masks<'_>, out: &mut String) {
     for (number, item) in items.enumerate() {
         if out.len() > MAX_WRITTEN {
             return out.push('…');
         }
         out.push_str(if number > 0 { ", " } else { "" });
-        write(item, out);
+        write(item, masks, out);
     }
 }
 

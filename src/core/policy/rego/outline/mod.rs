@@ -19,7 +19,9 @@ use super::module_files::{is_rego, is_test};
 use super::names::Names;
 use super::paths::RulePath;
 use super::rules::{Definition, Kind, Rules, package_of};
+use super::tests_runner;
 use super::walk::uses;
+use crate::masking::Secrets;
 
 /// Which entry rules depend on each rule, and on each path below `data` that is no rule.
 type Reach = BTreeMap<RulePath, BTreeSet<String>>;
@@ -103,6 +105,7 @@ pub(in super::super) fn test_items(files: &Files) -> Result<Vec<Item>, Findings>
     let loaded = load::load(files, Modules::WithTests, time_limit, &mut findings);
     let Some(Loaded { rules, .. }) = loaded else { return Err(findings) };
     let mut items = Vec::new();
+    let mut secrets: BTreeMap<&str, Secrets> = BTreeMap::new();
     for (path, definitions) in rules.iter() {
         let Some(first) = definitions.first().filter(|first| !first.is_function()) else {
             continue;
@@ -110,8 +113,14 @@ pub(in super::super) fn test_items(files: &Files) -> Result<Vec<Item>, Findings>
         let name = path.0.get(package_of(&first.module).0.len());
         let is_case = |name: &String| name.starts_with("test_") || name.starts_with("todo_test_");
         if name.is_some_and(is_case) {
-            let of_path = definitions.iter().map(|definition| item(definition, &rules, files));
-            items.extend(of_path.map(|item| Item { kind: ItemKind::Test, ..item }));
+            for definition in definitions {
+                let secrets = secrets
+                    .entry(&definition.file)
+                    .or_insert_with(|| tests_runner::written(&definition.module));
+                let item = item(definition, &rules, files);
+                let text = secrets.hide(&item.text);
+                items.push(Item { kind: ItemKind::Test, text, ..item });
+            }
         }
     }
     Ok(items)

@@ -28,6 +28,7 @@ use crate::Timestamp;
 use shape::Place;
 
 pub use explain::{FailedExpression, SeenValue};
+pub(super) use secrets::written;
 
 /// As OPA's test runner has it.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);

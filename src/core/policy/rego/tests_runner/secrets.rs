@@ -15,7 +15,7 @@ const MAX_CONSTANTS: usize = 4;
 
 /// The secrets that a test module writes down: what stands in headers and the like, and the constants
 /// that are named there.
-pub(super) fn written(module: &Module) -> Secrets {
+pub(in super::super) fn written(module: &Module) -> Secrets {
     let mut seen = Written { module, found: Vec::new() };
     for rule in &module.policy {
         statements::rule(rule, &mut seen);
