@@ -170,18 +170,14 @@ fn joined(value: &mut Value, given: Value, is_set: bool) -> Joined {
         *value = given;
         return if adds { Joined::Adds } else { Joined::Nothing };
     }
-    match given {
-        Value::Set(members) if is_set => match value.as_set_mut() {
-            Ok(_) if members.is_empty() => Joined::Nothing,
-            Ok(all) => {
-                all.extend(members.iter().cloned());
-                Joined::Adds
-            }
-            Err(_) => Joined::Contradicts,
-        },
-        given if *value == given => Joined::Nothing,
-        _ => Joined::Contradicts,
+    if is_set
+        && let Value::Set(members) = &given
+        && let Ok(all) = value.as_set_mut()
+    {
+        all.extend(members.iter().cloned());
+        return if members.is_empty() { Joined::Nothing } else { Joined::Adds };
     }
+    if *value == given { Joined::Nothing } else { Joined::Contradicts }
 }
 
 /// Puts a value where the keys say, making objects on the way; `None` where another value stands.
