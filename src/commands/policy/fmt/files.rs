@@ -1,18 +1,22 @@
 //! Finding the files to format, and writing them so that none is ever half there.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use portreeve_core::policy::format::is_formatted;
 
-/// One more than the largest file that a bundle may hold.
-const READ_LIMIT: u64 = (16 << 20) + 1;
+use super::super::read::read_file;
+
 /// Folders inside folders; people write five.
 const MAX_DEPTH: usize = 32;
 /// As many as a bundle may hold.
 const MAX_FILES: usize = 20_000;
+
+/// What files are called, by where they are: two names of one file, or a link to it, are one.
+type Found = BTreeMap<PathBuf, PathBuf>;
 
 /// A file as it stands.
 #[derive(Debug)]
@@ -26,26 +30,35 @@ pub(super) struct Source {
 /// # Errors
 /// One cannot be read, or a file is named that is no policy.
 pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
-    let mut found = Vec::new();
+    let mut found = Found::new();
     for path in paths {
-        let metadata =
-            fs::metadata(path).with_context(|| format!("failed to open `{}`", path.display()))?;
+        let shown = path.display();
+        let metadata = fs::metadata(path).with_context(|| format!("failed to open `{shown}`"))?;
         if metadata.is_dir() {
             search(path, 0, &mut found)?;
         } else {
             let is_policy = is_formatted(&path.to_string_lossy());
-            ensure!(is_policy, "`{}` ends neither in `.rego` nor in `.cedar`", path.display());
-            found.push(path.clone());
+            ensure!(is_policy, "`{shown}` ends neither in `.rego` nor in `.cedar`");
+            // A pipe or a device would block or never end.
+            ensure!(metadata.is_file(), "`{shown}` is not a regular file");
+            add(path.clone(), &mut found)?;
         }
     }
-    found.sort();
-    found.dedup();
     ensure!(found.len() <= MAX_FILES, "these are more than {MAX_FILES} files");
-    found.into_iter().map(read).collect()
+    let mut paths: Vec<_> = found.into_values().collect();
+    paths.sort();
+    paths.into_iter().map(read).collect()
+}
+
+fn add(path: PathBuf, found: &mut Found) -> anyhow::Result<()> {
+    let place = path.canonicalize();
+    let place = place.with_context(|| format!("failed to open `{}`", path.display()))?;
+    found.entry(place).or_insert(path);
+    Ok(())
 }
 
 /// A link is left alone: the file that it leads to is formatted where it stands.
-fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn search(folder: &Path, depth: usize, found: &mut Found) -> anyhow::Result<()> {
     let shown = folder.display();
     ensure!(depth <= MAX_DEPTH, "folder `{shown}` is more than {MAX_DEPTH} levels deep");
     for entry in fs::read_dir(folder).with_context(|| format!("failed to list `{shown}`"))? {
@@ -61,17 +74,14 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Resu
         if kind.is_dir() {
             search(&path, depth + 1, found)?;
         } else if kind.is_file() && is_formatted(&name) {
-            found.push(path);
+            add(path, found)?;
         }
     }
     Ok(())
 }
 
 fn read(path: PathBuf) -> anyhow::Result<Source> {
-    let mut content = Vec::new();
-    File::open(&path)
-        .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut content))
-        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let content = read_file(&path, &path.display().to_string())?;
     Ok(Source { path, content })
 }
 
@@ -83,8 +93,7 @@ pub(super) fn write(source: &Source, text: &str) -> anyhow::Result<()> {
     let failed = || format!("failed to write `{}`", source.path.display());
     // Where a link was named, what it leads to is replaced.
     let path = source.path.canonicalize().with_context(failed)?;
-    let now = read(path.clone())?;
-    let is_unchanged = now.content == source.content;
+    let is_unchanged = read(path.clone())?.content == source.content;
     ensure!(is_unchanged, "`{}` was changed meanwhile and is left alone", source.path.display());
     let folder = path.parent().with_context(failed)?;
     let mut beside = tempfile::Builder::new()

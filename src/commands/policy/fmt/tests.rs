@@ -141,3 +141,32 @@ fn what_is_no_policy_or_is_not_there_is_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_file_that_is_named_twice_is_formatted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("a.rego"), UGLY).unwrap();
+    fs::create_dir(path.join("b")).unwrap();
+    symlink("../a.rego", path.join("b/link.rego")).unwrap();
+    let twice = [path.to_owned(), path.join("b/../a.rego"), path.join("b/link.rego")];
+    let paths: Vec<_> = files::find(&twice).unwrap().into_iter().map(|found| found.path).collect();
+    assert_eq!(paths, [path.join("a.rego")]);
+    fs::write(path.join("c.rego"), UGLY).unwrap();
+    assert_eq!(files::find(&twice).unwrap().len(), 2, "equal files are two");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("a.rego");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let error = files::find(std::slice::from_ref(&pipe)).unwrap_err().to_string();
+    assert!(error.ends_with("a.rego` is not a regular file"), "{error}");
+    assert_eq!(run(folder.path(), &[("b.rego", PRETTY)], false, false).0, Exit::Good);
+    // As one that takes the place of a file after it was found.
+    let source = Source { path: pipe, content: Vec::new() };
+    let error = files::write(&source, PRETTY).unwrap_err().to_string();
+    assert!(error.ends_with("is not a regular file"), "{error}");
+}
