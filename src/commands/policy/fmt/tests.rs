@@ -24,11 +24,17 @@ fn run(folder: &Path, files: &[(&str, &str)], check: bool, diff: bool) -> (Exit,
     }
     let args = args(folder, check, diff);
     let mut out = Vec::new();
-    let sources = files::find(&args.paths).unwrap();
+    let paths = files::find(&args.paths).unwrap();
     let format = |files: &Files| Ok(here(Task::Format, files));
-    let exit = report(&mut out, &args, &sources, &format).unwrap();
+    let exit = report(&mut out, &args, paths, &format).unwrap();
     let prefix = format!("{}/", folder.display());
     (exit, String::from_utf8(out).unwrap().replace(&prefix, ""))
+}
+
+/// The only file that is found, as it is read.
+fn source(path: &Path) -> Source {
+    let mut paths = files::find(&[path.to_owned()]).unwrap().into_iter();
+    files::next_batch(&mut paths).unwrap().unwrap().remove(0)
 }
 
 #[test]
@@ -114,8 +120,7 @@ fn a_link_is_left_alone_in_a_folder_and_followed_where_it_is_named() {
     let link = folder.path().join("a.rego");
     symlink(outside.path().join("a.rego"), &link).unwrap();
     assert_eq!(run(folder.path(), &[], false, false), (Exit::Good, String::new()));
-    let source = files::find(std::slice::from_ref(&link)).unwrap().remove(0);
-    files::write(&source, PRETTY).unwrap();
+    files::write(&source(&link), PRETTY).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(outside.path().join("a.rego")).unwrap(), PRETTY);
 }
@@ -125,7 +130,7 @@ fn a_file_that_changed_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");
     fs::write(&path, UGLY).unwrap();
-    let source = files::find(std::slice::from_ref(&path)).unwrap().remove(0);
+    let source = source(&path);
     fs::write(&path, BROKEN).unwrap();
     let error = files::write(&source, PRETTY).unwrap_err().to_string();
     assert!(error.contains("was changed meanwhile"), "{error}");
@@ -150,8 +155,7 @@ fn a_file_that_is_named_twice_is_formatted_once() {
     fs::create_dir(path.join("b")).unwrap();
     symlink("../a.rego", path.join("b/link.rego")).unwrap();
     let twice = [path.to_owned(), path.join("b/../a.rego"), path.join("b/link.rego")];
-    let paths: Vec<_> = files::find(&twice).unwrap().into_iter().map(|found| found.path).collect();
-    assert_eq!(paths, [path.join("a.rego")]);
+    assert_eq!(files::find(&twice).unwrap(), [path.join("a.rego")]);
     fs::write(path.join("c.rego"), UGLY).unwrap();
     assert_eq!(files::find(&twice).unwrap().len(), 2, "equal files are two");
 }
