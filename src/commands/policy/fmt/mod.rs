@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use portreeve_core::policy::format::is_formatted;
-use portreeve_core::policy::{Files, Finding, Findings};
+use portreeve_core::policy::{Files, FilesError, Finding, Findings};
 
 use super::report::{place, printable};
 use super::work::{Answer, Task, in_worker};
@@ -77,7 +77,7 @@ fn formatted(
     batch: &[Source],
     format: &impl Fn(&Files) -> Result<Answer, Failure>,
 ) -> anyhow::Result<Vec<Formatted>> {
-    let mut done: Vec<Option<Formatted>> = vec![None; batch.len()];
+    let mut done: Vec<Option<Formatted>> = batch.iter().map(too_large).collect();
     // A file that ends the worker is left out, and the others are asked for again.
     while done.iter().any(Option::is_none) {
         let mut files = Files::default();
@@ -103,6 +103,16 @@ fn formatted(
         }
     }
     Ok(done.into_iter().flatten().collect())
+}
+
+/// The finding about a file that no bundle may hold: it does not keep the others from a worker.
+fn too_large(source: &Source) -> Option<Formatted> {
+    let refused = Files::default().check(&key(0, source), source.content.len());
+    let Err(FilesError::FileBytes(_)) = refused else { return None };
+    let name = source.path.display().to_string();
+    let mut findings = Findings::default();
+    findings.error(&name, 0, 0, FilesError::FileBytes(name.clone()).to_string());
+    Some(Err(findings))
 }
 
 /// What a worker calls a file: paths of this machine are none of its business.

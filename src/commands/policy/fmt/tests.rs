@@ -113,6 +113,49 @@ fn a_file_that_ends_the_worker_is_named_and_the_others_are_formatted() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_named_and_the_others_are_formatted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (name, bytes) in [("b.rego", 17 << 20), ("c.rego", (16 << 20) + 1)] {
+        fs::File::create(path.join(name)).unwrap().set_len(bytes).unwrap();
+    }
+    let (exit, text) = run(path, &[("a.rego", UGLY), ("d.rego", UGLY)], false, false);
+    let expected = "a.rego\n\
+                    b.rego: error: file `b.rego` is larger than 16777216 bytes\n\
+                    c.rego: error: file `c.rego` is larger than 16777216 bytes\n\
+                    d.rego\n";
+    assert_eq!((exit, &*text), (Exit::No, expected));
+    for name in ["a.rego", "d.rego"] {
+        assert_eq!(fs::read_to_string(path.join(name)).unwrap(), PRETTY);
+    }
+    assert_eq!(fs::metadata(path.join("b.rego")).unwrap().len(), 17 << 20);
+    let large = Source { path: "my.rego".into(), content: vec![b'\n'; 16 << 20] };
+    assert!(too_large(&large).is_none(), "a bundle may hold it");
+}
+
+#[test]
+fn files_that_are_too_large_together_are_formatted_one_worker_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let comment = format!("{UGLY}# {}\n", "x".repeat(15 << 20));
+    let names = ["a.rego", "b.rego", "c.rego", "d.rego", "e.rego"];
+    for name in names {
+        fs::write(folder.path().join(name), &comment).unwrap();
+    }
+    let paths = files::find(&[folder.path().to_owned()]).unwrap();
+    let calls = std::cell::Cell::new(0);
+    let format = |files: &Files| {
+        calls.set(calls.get() + 1);
+        let one = |(name, content): (&str, &[u8])| {
+            (name.to_owned(), Ok(String::from_utf8(content.to_vec()).unwrap()))
+        };
+        Ok(Answer::Formatted(files.iter().map(one).collect()))
+    };
+    let args = args(folder.path(), true, false);
+    assert_eq!(report(&mut Vec::new(), &args, paths, &format).unwrap(), Exit::Good);
+    assert_eq!(calls.get(), names.len());
+}
+
+#[test]
 fn a_link_is_left_alone_in_a_folder_and_followed_where_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
