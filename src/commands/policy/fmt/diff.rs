@@ -2,24 +2,21 @@
 
 use std::fmt::Write as _;
 
+use portreeve_core::policy::compare::{Step, steps};
+
 use super::super::report::printable;
 
 /// Lines around a change.
 const CONTEXT: usize = 3;
-/// Pairs of lines to compare; where more differ they are shown as one change.
+/// Pairs of lines to compare, in 64 MiB; where more differ they are shown as one change.
 const MAX_PAIRS: usize = 16 << 20;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Line<'a> {
-    Same(&'a str),
-    Removed(&'a str),
-    Added(&'a str),
-}
 
 /// The difference with its header; empty where there is none.
 pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
-    let lines = lines(before, after);
-    let is_changed = |line: &Line<'_>| !matches!(line, Line::Same(_));
+    let before: Vec<_> = before.split_inclusive('\n').collect();
+    let after: Vec<_> = after.split_inclusive('\n').collect();
+    let lines = steps(&before, &after, MAX_PAIRS);
+    let is_changed = |line: &Step<'_>| !matches!(line, Step::Kept(_));
     let mut text = String::new();
     let mut start = 0;
     while let Some(first) = position(&lines, start, is_changed) {
@@ -40,16 +37,16 @@ pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
     text
 }
 
-fn position(lines: &[Line<'_>], from: usize, wanted: impl Fn(&Line<'_>) -> bool) -> Option<usize> {
+fn position(lines: &[Step<'_>], from: usize, wanted: impl Fn(&Step<'_>) -> bool) -> Option<usize> {
     lines.iter().enumerate().skip(from).find(|(_, line)| wanted(line)).map(|(at, _)| at)
 }
 
-fn hunk(text: &mut String, lines: &[Line<'_>], from: usize, to: usize) {
-    let count = |lines: &[Line<'_>], is_before: bool| {
-        let counts = |line: &&Line<'_>| match line {
-            Line::Same(_) => true,
-            Line::Removed(_) => is_before,
-            Line::Added(_) => !is_before,
+fn hunk(text: &mut String, lines: &[Step<'_>], from: usize, to: usize) {
+    let count = |lines: &[Step<'_>], is_before: bool| {
+        let counts = |line: &&Step<'_>| match line {
+            Step::Kept(_) => true,
+            Step::Removed(_) => is_before,
+            Step::Added(_) => !is_before,
         };
         lines.iter().filter(counts).count()
     };
@@ -62,77 +59,13 @@ fn hunk(text: &mut String, lines: &[Line<'_>], from: usize, to: usize) {
     let _ = writeln!(text, "@@ -{} +{} @@", range(true), range(false));
     for line in shown {
         let (mark, line) = match line {
-            Line::Same(line) => (' ', line),
-            Line::Removed(line) => ('-', line),
-            Line::Added(line) => ('+', line),
+            Step::Kept(line) => (' ', line),
+            Step::Removed(line) => ('-', line),
+            Step::Added(line) => ('+', line),
         };
         let _ = writeln!(text, "{mark}{}", printable(line.trim_end_matches('\n')));
         if !line.ends_with('\n') {
             text.push_str("\\ No newline at end of file\n");
-        }
-    }
-}
-
-/// Every line of both texts, what they share once.
-fn lines<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
-    let before: Vec<_> = before.split_inclusive('\n').collect();
-    let after: Vec<_> = after.split_inclusive('\n').collect();
-    let start = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
-    let (head, before) = before.split_at(start);
-    let (_, after) = after.split_at(start);
-    let pairs = before.iter().rev().zip(after.iter().rev());
-    let end = pairs.take_while(|(one, other)| one == other).count();
-    let (before, tail) = before.split_at(before.len() - end);
-    let (after, _) = after.split_at(after.len() - end);
-    let mut lines: Vec<_> = head.iter().copied().map(Line::Same).collect();
-    lines.extend(middle(before, after));
-    lines.extend(tail.iter().copied().map(Line::Same));
-    lines
-}
-
-/// The longest common subsequence of what is between, by the table of its lengths.
-fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
-    let removed = before.iter().copied().map(Line::Removed);
-    let added = after.iter().copied().map(Line::Added);
-    if before.len().saturating_mul(after.len()) > MAX_PAIRS {
-        return removed.chain(added).collect();
-    }
-    // `lengths[i][j]` of what follows line i of the one and line j of the other.
-    let mut lengths = vec![vec![0_u32; after.len() + 1]; before.len() + 1];
-    let at = |lengths: &[Vec<u32>], i: usize, j: usize| {
-        lengths.get(i).and_then(|row| row.get(j)).copied().unwrap_or_default()
-    };
-    for (i, one) in before.iter().enumerate().rev() {
-        for (j, other) in after.iter().enumerate().rev() {
-            let length = if one == other {
-                at(&lengths, i + 1, j + 1) + 1
-            } else {
-                at(&lengths, i + 1, j).max(at(&lengths, i, j + 1))
-            };
-            if let Some(place) = lengths.get_mut(i).and_then(|row| row.get_mut(j)) {
-                *place = length;
-            }
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut lines = Vec::new();
-    loop {
-        match (before.get(i), after.get(j)) {
-            (Some(one), Some(other)) if one == other => {
-                lines.push(Line::Same(one));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(one), other)
-                if other.is_none() || at(&lengths, i + 1, j) >= at(&lengths, i, j + 1) =>
-            {
-                lines.push(Line::Removed(one));
-                i += 1;
-            }
-            (_, Some(other)) => {
-                lines.push(Line::Added(other));
-                j += 1;
-            }
-            (_, None) => return lines,
         }
     }
 }
