@@ -18,7 +18,7 @@ pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
     let lines = steps(&before, &after, MAX_PAIRS);
     let is_changed = |line: &Step<'_>| !matches!(line, Step::Kept(_));
     let mut text = String::new();
-    let mut start = 0;
+    let (mut start, mut above) = (0, (0, 0));
     while let Some(first) = position(&lines, start, is_changed) {
         let from = first.saturating_sub(CONTEXT).max(start);
         let mut last = first;
@@ -31,7 +31,9 @@ pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
         if text.is_empty() {
             let _ = writeln!(text, "--- {name}\n+++ {name} (formatted)");
         }
-        hunk(&mut text, &lines, from, to);
+        // What is between two hunks is in both texts.
+        above = (above.0 + from - start, above.1 + from - start);
+        hunk(&mut text, &mut above, lines.get(from..to).unwrap_or_default());
         start = to;
     }
     text
@@ -41,22 +43,13 @@ fn position(lines: &[Step<'_>], from: usize, wanted: impl Fn(&Step<'_>) -> bool)
     lines.iter().enumerate().skip(from).find(|(_, line)| wanted(line)).map(|(at, _)| at)
 }
 
-fn hunk(text: &mut String, lines: &[Step<'_>], from: usize, to: usize) {
-    let count = |lines: &[Step<'_>], is_before: bool| {
-        let counts = |line: &&Step<'_>| match line {
-            Step::Kept(_) => true,
-            Step::Removed(_) => is_before,
-            Step::Added(_) => !is_before,
-        };
-        lines.iter().filter(counts).count()
-    };
-    let above = lines.get(..from).unwrap_or_default();
-    let shown = lines.get(from..to).unwrap_or_default();
-    let range = |is_before| {
-        let count = (count(above, is_before), count(shown, is_before));
-        format!("{},{}", count.0 + usize::from(count.1 > 0), count.1)
-    };
-    let _ = writeln!(text, "@@ -{} +{} @@", range(true), range(false));
+/// Writes one hunk; `above` are the lines of each text before it, and then those behind it.
+fn hunk(text: &mut String, above: &mut (usize, usize), shown: &[Step<'_>]) {
+    let before = shown.iter().filter(|line| !matches!(line, Step::Added(_))).count();
+    let after = shown.iter().filter(|line| !matches!(line, Step::Removed(_))).count();
+    let range = |above, count| format!("{},{count}", above + usize::from(count > 0));
+    let _ = writeln!(text, "@@ -{} +{} @@", range(above.0, before), range(above.1, after));
+    *above = (above.0 + before, above.1 + after);
     for line in shown {
         let (mark, line) = match line {
             Step::Kept(line) => (' ', line),
@@ -97,6 +90,12 @@ mod tests {
             &format!("c\n{far}b\n"),
             "--- a.rego\n+++ a.rego (formatted)\n@@ -1,4 +1,4 @@\n-a\n+c\n x\n x\n x\n\
              @@ -6,4 +6,4 @@\n x\n x\n x\n-b\n\\ No newline at end of file\n+b\n",
+        );
+        check(
+            &format!("a\n{far}b\n"),
+            &format!("c\nd\n{far}e\n"),
+            "--- a.rego\n+++ a.rego (formatted)\n@@ -1,4 +1,5 @@\n-a\n+c\n+d\n x\n x\n x\n\
+             @@ -6,4 +7,4 @@\n x\n x\n x\n-b\n+e\n",
         );
         check("", "a\n", "--- a.rego\n+++ a.rego (formatted)\n@@ -0,0 +1,1 @@\n+a\n");
     }
