@@ -3,12 +3,14 @@
 //! Each command is a file: its arguments, one call, what it prints. Results go to standard output,
 //! talk goes to standard error.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde::{Deserialize, Serialize};
+
+use policy::report::printable;
 
 mod call;
 mod config_check;
@@ -88,7 +90,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = dispatch(Cli::parse().command).unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        let _ = complain(&mut io::stderr(), &error);
         Exit::CouldNotRun
     });
     match exit {
@@ -96,6 +98,12 @@ pub fn main() -> ExitCode {
         Exit::No => ExitCode::from(1),
         Exit::CouldNotRun => ExitCode::from(2),
     }
+}
+
+/// Prints an error with what caused it. Names of foreign files are in it: each of its lines is escaped.
+fn complain(out: &mut impl Write, error: &anyhow::Error) -> io::Result<()> {
+    let text = format!("error: {error:#}");
+    text.split('\n').try_for_each(|line| writeln!(out, "{}", printable(line)))
 }
 
 /// `--socket`, or the variable that clap reads for it.
@@ -118,5 +126,27 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Dev(command) => dev::run(command),
         Command::Version(args) => version::run(args),
         Command::Loader(args) => loader::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &anyhow::Error, expected: &str) {
+        let mut out = Vec::new();
+        complain(&mut out, error).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_error_is_printed_escaped_and_keeps_its_own_lines() {
+        check(&anyhow!("plain"), "error: plain\n");
+        let error = anyhow!("`\u{1b}[2J` is no policy\n  at \u{202e}a\r\tb");
+        let expected = "error: failed: `\\u{1b}[2J` is no policy\n  at \\u{202e}a\\u{d}\tb\n";
+        check(&error.context("failed"), expected);
     }
 }

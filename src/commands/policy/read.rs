@@ -68,7 +68,12 @@ fn followed(root: &Path, link: &Path, path: &str) -> anyhow::Result<PathBuf> {
     Ok(end)
 }
 
-fn read_file(file: &Path, path: &str) -> anyhow::Result<Vec<u8>> {
+/// Reads a file, of one that is too large a byte more than a bundle may hold; `path` names it in
+/// errors.
+///
+/// # Errors
+/// It is no regular file, or cannot be read.
+pub(super) fn read_file(file: &Path, path: &str) -> anyhow::Result<Vec<u8>> {
     let metadata = fs::metadata(file).with_context(|| format!("failed to look at `{path}`"))?;
     // A pipe or a device would block or never end.
     ensure!(metadata.is_file(), "`{path}` is not a regular file");

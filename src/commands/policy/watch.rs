@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 use tokio::runtime::Runtime;
 
 use super::report::printable;
-use crate::commands::Exit;
+use crate::commands::{Exit, complain};
 
 /// As soon as a person has turned from the editor; looking takes a millisecond.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -62,7 +62,7 @@ fn follow(
         let before = snapshot(folder)?;
         // A folder that is just being written may not be read as a whole: its next state counts.
         let exit = run().unwrap_or_else(|error| {
-            let _ = writeln!(stderr(), "error: {error:#}");
+            let _ = complain(&mut stderr(), &error);
             Exit::CouldNotRun
         });
         let changed = runtime.block_on(async {

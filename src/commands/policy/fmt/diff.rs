@@ -2,26 +2,23 @@
 
 use std::fmt::Write as _;
 
+use portreeve_core::policy::compare::{Step, steps};
+
 use super::super::report::printable;
 
 /// Lines around a change.
 const CONTEXT: usize = 3;
-/// Pairs of lines to compare; where more differ they are shown as one change.
+/// Pairs of lines to compare, in 64 MiB; where more differ they are shown as one change.
 const MAX_PAIRS: usize = 16 << 20;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Line<'a> {
-    Same(&'a str),
-    Removed(&'a str),
-    Added(&'a str),
-}
 
 /// The difference with its header; empty where there is none.
 pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
-    let lines = lines(before, after);
-    let is_changed = |line: &Line<'_>| !matches!(line, Line::Same(_));
+    let before: Vec<_> = before.split_inclusive('\n').collect();
+    let after: Vec<_> = after.split_inclusive('\n').collect();
+    let lines = steps(&before, &after, MAX_PAIRS);
+    let is_changed = |line: &Step<'_>| !matches!(line, Step::Kept(_));
     let mut text = String::new();
-    let mut start = 0;
+    let (mut start, mut above) = (0, (0, 0));
     while let Some(first) = position(&lines, start, is_changed) {
         let from = first.saturating_sub(CONTEXT).max(start);
         let mut last = first;
@@ -34,105 +31,34 @@ pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
         if text.is_empty() {
             let _ = writeln!(text, "--- {name}\n+++ {name} (formatted)");
         }
-        hunk(&mut text, &lines, from, to);
+        // What is between two hunks is in both texts.
+        above = (above.0 + from - start, above.1 + from - start);
+        hunk(&mut text, &mut above, lines.get(from..to).unwrap_or_default());
         start = to;
     }
     text
 }
 
-fn position(lines: &[Line<'_>], from: usize, wanted: impl Fn(&Line<'_>) -> bool) -> Option<usize> {
+fn position(lines: &[Step<'_>], from: usize, wanted: impl Fn(&Step<'_>) -> bool) -> Option<usize> {
     lines.iter().enumerate().skip(from).find(|(_, line)| wanted(line)).map(|(at, _)| at)
 }
 
-fn hunk(text: &mut String, lines: &[Line<'_>], from: usize, to: usize) {
-    let count = |lines: &[Line<'_>], is_before: bool| {
-        let counts = |line: &&Line<'_>| match line {
-            Line::Same(_) => true,
-            Line::Removed(_) => is_before,
-            Line::Added(_) => !is_before,
-        };
-        lines.iter().filter(counts).count()
-    };
-    let above = lines.get(..from).unwrap_or_default();
-    let shown = lines.get(from..to).unwrap_or_default();
-    let range = |is_before| {
-        let count = (count(above, is_before), count(shown, is_before));
-        format!("{},{}", count.0 + usize::from(count.1 > 0), count.1)
-    };
-    let _ = writeln!(text, "@@ -{} +{} @@", range(true), range(false));
+/// Writes one hunk; `above` are the lines of each text before it, and then those behind it.
+fn hunk(text: &mut String, above: &mut (usize, usize), shown: &[Step<'_>]) {
+    let before = shown.iter().filter(|line| !matches!(line, Step::Added(_))).count();
+    let after = shown.iter().filter(|line| !matches!(line, Step::Removed(_))).count();
+    let range = |above, count| format!("{},{count}", above + usize::from(count > 0));
+    let _ = writeln!(text, "@@ -{} +{} @@", range(above.0, before), range(above.1, after));
+    *above = (above.0 + before, above.1 + after);
     for line in shown {
         let (mark, line) = match line {
-            Line::Same(line) => (' ', line),
-            Line::Removed(line) => ('-', line),
-            Line::Added(line) => ('+', line),
+            Step::Kept(line) => (' ', line),
+            Step::Removed(line) => ('-', line),
+            Step::Added(line) => ('+', line),
         };
         let _ = writeln!(text, "{mark}{}", printable(line.trim_end_matches('\n')));
         if !line.ends_with('\n') {
             text.push_str("\\ No newline at end of file\n");
-        }
-    }
-}
-
-/// Every line of both texts, what they share once.
-fn lines<'a>(before: &'a str, after: &'a str) -> Vec<Line<'a>> {
-    let before: Vec<_> = before.split_inclusive('\n').collect();
-    let after: Vec<_> = after.split_inclusive('\n').collect();
-    let start = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
-    let (head, before) = before.split_at(start);
-    let (_, after) = after.split_at(start);
-    let pairs = before.iter().rev().zip(after.iter().rev());
-    let end = pairs.take_while(|(one, other)| one == other).count();
-    let (before, tail) = before.split_at(before.len() - end);
-    let (after, _) = after.split_at(after.len() - end);
-    let mut lines: Vec<_> = head.iter().copied().map(Line::Same).collect();
-    lines.extend(middle(before, after));
-    lines.extend(tail.iter().copied().map(Line::Same));
-    lines
-}
-
-/// The longest common subsequence of what is between, by the table of its lengths.
-fn middle<'a>(before: &[&'a str], after: &[&'a str]) -> Vec<Line<'a>> {
-    let removed = before.iter().copied().map(Line::Removed);
-    let added = after.iter().copied().map(Line::Added);
-    if before.len().saturating_mul(after.len()) > MAX_PAIRS {
-        return removed.chain(added).collect();
-    }
-    // `lengths[i][j]` of what follows line i of the one and line j of the other.
-    let mut lengths = vec![vec![0_u32; after.len() + 1]; before.len() + 1];
-    let at = |lengths: &[Vec<u32>], i: usize, j: usize| {
-        lengths.get(i).and_then(|row| row.get(j)).copied().unwrap_or_default()
-    };
-    for (i, one) in before.iter().enumerate().rev() {
-        for (j, other) in after.iter().enumerate().rev() {
-            let length = if one == other {
-                at(&lengths, i + 1, j + 1) + 1
-            } else {
-                at(&lengths, i + 1, j).max(at(&lengths, i, j + 1))
-            };
-            if let Some(place) = lengths.get_mut(i).and_then(|row| row.get_mut(j)) {
-                *place = length;
-            }
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut lines = Vec::new();
-    loop {
-        match (before.get(i), after.get(j)) {
-            (Some(one), Some(other)) if one == other => {
-                lines.push(Line::Same(one));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(one), other)
-                if other.is_none() || at(&lengths, i + 1, j) >= at(&lengths, i, j + 1) =>
-            {
-                lines.push(Line::Removed(one));
-                i += 1;
-            }
-            (_, Some(other)) => {
-                lines.push(Line::Added(other));
-                j += 1;
-            }
-            (_, None) => return lines,
         }
     }
 }
@@ -164,6 +90,12 @@ mod tests {
             &format!("c\n{far}b\n"),
             "--- a.rego\n+++ a.rego (formatted)\n@@ -1,4 +1,4 @@\n-a\n+c\n x\n x\n x\n\
              @@ -6,4 +6,4 @@\n x\n x\n x\n-b\n\\ No newline at end of file\n+b\n",
+        );
+        check(
+            &format!("a\n{far}b\n"),
+            &format!("c\nd\n{far}e\n"),
+            "--- a.rego\n+++ a.rego (formatted)\n@@ -1,4 +1,5 @@\n-a\n+c\n+d\n x\n x\n x\n\
+             @@ -6,4 +7,4 @@\n x\n x\n x\n-b\n+e\n",
         );
         check("", "a\n", "--- a.rego\n+++ a.rego (formatted)\n@@ -0,0 +1,1 @@\n+a\n");
     }

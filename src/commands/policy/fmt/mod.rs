@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use portreeve_core::policy::format::is_formatted;
-use portreeve_core::policy::{Files, Finding, Findings};
+use portreeve_core::policy::{Files, FilesError, Finding, Findings};
 
 use super::report::{place, printable};
 use super::work::{Answer, Task, in_worker};
@@ -18,8 +18,6 @@ use crate::commands::Exit;
 use crate::loader::{Failure, Guard};
 use files::Source;
 
-/// Files for one worker: a second of work.
-const BATCH: usize = 200;
 const GUARD_SECONDS: u64 = 60;
 /// More than the largest file that a bundle may hold.
 const MAX_STDIN_BYTES: u64 = (16 << 20) + 1;
@@ -71,45 +69,50 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         ensure!(args.paths.len() == 1, "`-` is formatted alone");
         return of_stdin(out, args, &format);
     }
-    let sources = files::find(&args.paths)?;
-    report(out, args, &sources, &format)
+    report(out, args, files::find(&args.paths)?, &format)
 }
 
-/// Formats every file; the answers stand in the order of the files.
+/// Formats the files of a batch; the answers stand in their order.
 fn formatted(
-    sources: &[Source],
+    batch: &[Source],
     format: &impl Fn(&Files) -> Result<Answer, Failure>,
 ) -> anyhow::Result<Vec<Formatted>> {
-    let mut all = Vec::with_capacity(sources.len());
-    for batch in sources.chunks(BATCH) {
-        let mut done: Vec<Option<Formatted>> = vec![None; batch.len()];
-        // A file that ends the worker is left out, and the others are asked for again.
-        while done.iter().any(Option::is_none) {
-            let mut files = Files::default();
-            for (index, source) in batch.iter().enumerate() {
-                if done.get(index).is_some_and(Option::is_none) {
-                    files.insert(&key(index, source), source.content.clone())?;
-                }
-            }
-            match format(&files) {
-                Ok(Answer::Formatted(answers)) => {
-                    for (key, answer) in answers {
-                        set(&mut done, &key, answer)?;
-                    }
-                    ensure!(done.iter().all(Option::is_some), "the worker left a file out");
-                }
-                Ok(_) => bail!("the answer is to another task"),
-                Err(failure) if failure.is_by_policy() => {
-                    let finding = failure.finding("formatting");
-                    let key = finding.file.clone();
-                    set(&mut done, &key, Err(Findings(vec![finding])))?;
-                }
-                Err(failure) => return Err(failure).context("failed to format in a worker"),
+    let mut done: Vec<Option<Formatted>> = batch.iter().map(too_large).collect();
+    // A file that ends the worker is left out, and the others are asked for again.
+    while done.iter().any(Option::is_none) {
+        let mut files = Files::default();
+        for (index, source) in batch.iter().enumerate() {
+            if done.get(index).is_some_and(Option::is_none) {
+                files.insert(&key(index, source), source.content.clone())?;
             }
         }
-        all.extend(done.into_iter().flatten());
+        match format(&files) {
+            Ok(Answer::Formatted(answers)) => {
+                for (key, answer) in answers {
+                    set(&mut done, &key, answer)?;
+                }
+                ensure!(done.iter().all(Option::is_some), "the worker left a file out");
+            }
+            Ok(_) => bail!("the answer is to another task"),
+            Err(failure) if failure.is_by_policy() => {
+                let finding = failure.finding("formatting");
+                let key = finding.file.clone();
+                set(&mut done, &key, Err(Findings(vec![finding])))?;
+            }
+            Err(failure) => return Err(failure).context("failed to format in a worker"),
+        }
     }
-    Ok(all)
+    Ok(done.into_iter().flatten().collect())
+}
+
+/// The finding about a file that no bundle may hold: it does not keep the others from a worker.
+fn too_large(source: &Source) -> Option<Formatted> {
+    let refused = Files::default().check(&key(0, source), source.content.len());
+    let Err(FilesError::FileBytes(_)) = refused else { return None };
+    let name = source.path.display().to_string();
+    let mut findings = Findings::default();
+    findings.error(&name, 0, 0, FilesError::FileBytes(name.clone()).to_string());
+    Some(Err(findings))
 }
 
 /// What a worker calls a file: paths of this machine are none of its business.
@@ -125,38 +128,32 @@ fn set(done: &mut [Option<Formatted>], key: &str, answer: Formatted) -> anyhow::
     Ok(())
 }
 
+/// What became of a file.
+enum End {
+    Same,
+    Changed,
+    Refused,
+}
+
 fn report(
     out: &mut impl Write,
     args: &Args,
-    sources: &[Source],
+    paths: Vec<PathBuf>,
     format: &impl Fn(&Files) -> Result<Answer, Failure>,
 ) -> anyhow::Result<Exit> {
-    let only_looks = args.check || args.diff;
-    let (mut changed, mut refused) = (0_usize, 0_usize);
-    for (source, answer) in sources.iter().zip(formatted(sources, format)?) {
-        let name = source.path.display().to_string();
-        let text = match answer {
-            Ok(text) if text.as_bytes() == source.content => continue,
-            Ok(text) => text,
-            Err(findings) => {
-                refused += 1;
-                print_findings(out, &name, &findings)?;
-                continue;
+    let (mut same, mut changed, mut refused) = (0_usize, 0_usize, 0_usize);
+    let mut paths = paths.into_iter();
+    while let Some(batch) = files::next_batch(&mut paths)? {
+        for (source, answer) in batch.iter().zip(formatted(&batch, format)?) {
+            match finish(out, args, source, answer)? {
+                End::Same => same += 1,
+                End::Changed => changed += 1,
+                End::Refused => refused += 1,
             }
-        };
-        changed += 1;
-        if args.diff {
-            let before = String::from_utf8_lossy(&source.content);
-            write!(out, "{}", diff::unified(&printable(&name), &before, &text))?;
-        } else {
-            writeln!(out, "{}", printable(&name))?;
-        }
-        if !only_looks {
-            files::write(source, &text)?;
         }
     }
+    let only_looks = args.check || args.diff;
     let verb = if only_looks { "would change" } else { "formatted" };
-    let same = sources.len() - changed - refused;
     let refusals = match refused {
         0 => String::new(),
         count => format!(", {count} left alone with an error"),
@@ -166,7 +163,35 @@ fn report(
     if args.check && changed > 0 {
         writeln!(std::io::stderr(), "format them with `portreeve policy fmt`")?;
     }
-    Ok(if refused > 0 || (args.check && changed > 0) { Exit::No } else { Exit::Good })
+    Ok(exit(refused > 0 || (args.check && changed > 0)))
+}
+
+/// Tells of one file and, unless the command only looks, writes it.
+fn finish(
+    out: &mut impl Write,
+    args: &Args,
+    source: &Source,
+    answer: Formatted,
+) -> anyhow::Result<End> {
+    let name = source.path.display().to_string();
+    let text = match answer {
+        Ok(text) if text.as_bytes() == source.content => return Ok(End::Same),
+        Ok(text) => text,
+        Err(findings) => {
+            print_findings(out, &name, &findings)?;
+            return Ok(End::Refused);
+        }
+    };
+    if args.diff {
+        let before = String::from_utf8_lossy(&source.content);
+        write!(out, "{}", diff::unified(&printable(&name), &before, &text))?;
+    } else {
+        writeln!(out, "{}", printable(&name))?;
+    }
+    if !(args.check || args.diff) {
+        files::write(source, &text)?;
+    }
+    Ok(End::Changed)
 }
 
 fn print_findings(out: &mut impl Write, name: &str, findings: &Findings) -> anyhow::Result<()> {

@@ -24,11 +24,17 @@ fn run(folder: &Path, files: &[(&str, &str)], check: bool, diff: bool) -> (Exit,
     }
     let args = args(folder, check, diff);
     let mut out = Vec::new();
-    let sources = files::find(&args.paths).unwrap();
+    let paths = files::find(&args.paths).unwrap();
     let format = |files: &Files| Ok(here(Task::Format, files));
-    let exit = report(&mut out, &args, &sources, &format).unwrap();
+    let exit = report(&mut out, &args, paths, &format).unwrap();
     let prefix = format!("{}/", folder.display());
     (exit, String::from_utf8(out).unwrap().replace(&prefix, ""))
+}
+
+/// The only file that is found, as it is read.
+fn source(path: &Path) -> Source {
+    let mut paths = files::find(&[path.to_owned()]).unwrap().into_iter();
+    files::next_batch(&mut paths).unwrap().unwrap().remove(0)
 }
 
 #[test]
@@ -107,6 +113,49 @@ fn a_file_that_ends_the_worker_is_named_and_the_others_are_formatted() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_named_and_the_others_are_formatted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (name, bytes) in [("b.rego", 17 << 20), ("c.rego", (16 << 20) + 1)] {
+        fs::File::create(path.join(name)).unwrap().set_len(bytes).unwrap();
+    }
+    let (exit, text) = run(path, &[("a.rego", UGLY), ("d.rego", UGLY)], false, false);
+    let expected = "a.rego\n\
+                    b.rego: error: file `b.rego` is larger than 16777216 bytes\n\
+                    c.rego: error: file `c.rego` is larger than 16777216 bytes\n\
+                    d.rego\n";
+    assert_eq!((exit, &*text), (Exit::No, expected));
+    for name in ["a.rego", "d.rego"] {
+        assert_eq!(fs::read_to_string(path.join(name)).unwrap(), PRETTY);
+    }
+    assert_eq!(fs::metadata(path.join("b.rego")).unwrap().len(), 17 << 20);
+    let large = Source { path: "my.rego".into(), content: vec![b'\n'; 16 << 20] };
+    assert!(too_large(&large).is_none(), "a bundle may hold it");
+}
+
+#[test]
+fn files_that_are_too_large_together_are_formatted_one_worker_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let comment = format!("{UGLY}# {}\n", "x".repeat(15 << 20));
+    let names = ["a.rego", "b.rego", "c.rego", "d.rego", "e.rego"];
+    for name in names {
+        fs::write(folder.path().join(name), &comment).unwrap();
+    }
+    let paths = files::find(&[folder.path().to_owned()]).unwrap();
+    let calls = std::cell::Cell::new(0);
+    let format = |files: &Files| {
+        calls.set(calls.get() + 1);
+        let one = |(name, content): (&str, &[u8])| {
+            (name.to_owned(), Ok(String::from_utf8(content.to_vec()).unwrap()))
+        };
+        Ok(Answer::Formatted(files.iter().map(one).collect()))
+    };
+    let args = args(folder.path(), true, false);
+    assert_eq!(report(&mut Vec::new(), &args, paths, &format).unwrap(), Exit::Good);
+    assert_eq!(calls.get(), names.len());
+}
+
+#[test]
 fn a_link_is_left_alone_in_a_folder_and_followed_where_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
@@ -114,8 +163,7 @@ fn a_link_is_left_alone_in_a_folder_and_followed_where_it_is_named() {
     let link = folder.path().join("a.rego");
     symlink(outside.path().join("a.rego"), &link).unwrap();
     assert_eq!(run(folder.path(), &[], false, false), (Exit::Good, String::new()));
-    let source = files::find(std::slice::from_ref(&link)).unwrap().remove(0);
-    files::write(&source, PRETTY).unwrap();
+    files::write(&source(&link), PRETTY).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(outside.path().join("a.rego")).unwrap(), PRETTY);
 }
@@ -125,7 +173,7 @@ fn a_file_that_changed_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");
     fs::write(&path, UGLY).unwrap();
-    let source = files::find(std::slice::from_ref(&path)).unwrap().remove(0);
+    let source = source(&path);
     fs::write(&path, BROKEN).unwrap();
     let error = files::write(&source, PRETTY).unwrap_err().to_string();
     assert!(error.contains("was changed meanwhile"), "{error}");
@@ -140,4 +188,32 @@ fn what_is_no_policy_or_is_not_there_is_refused() {
         let error = files::find(&[folder.path().join(name)]).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_formatted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("a.rego"), UGLY).unwrap();
+    fs::create_dir(path.join("b")).unwrap();
+    symlink("../a.rego", path.join("b/link.rego")).unwrap();
+    let twice = [path.to_owned(), path.join("b/../a.rego"), path.join("b/link.rego")];
+    assert_eq!(files::find(&twice).unwrap(), [path.join("a.rego")]);
+    fs::write(path.join("c.rego"), UGLY).unwrap();
+    assert_eq!(files::find(&twice).unwrap().len(), 2, "equal files are two");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("a.rego");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let error = files::find(std::slice::from_ref(&pipe)).unwrap_err().to_string();
+    assert!(error.ends_with("a.rego` is not a regular file"), "{error}");
+    assert_eq!(run(folder.path(), &[("b.rego", PRETTY)], false, false).0, Exit::Good);
+    // As one that takes the place of a file after it was found.
+    let source = Source { path: pipe, content: Vec::new() };
+    let error = files::write(&source, PRETTY).unwrap_err().to_string();
+    assert!(error.ends_with("is not a regular file"), "{error}");
 }

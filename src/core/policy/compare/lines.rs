@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Lines before and behind a change, so that a reader sees where it is.
 const CONTEXT: usize = 2;
-/// Of each text: the table of the comparison has the square of this.
-const MAX_COMPARED: usize = 500;
+/// Pairs of lines to compare for one item: there may be thousands of items.
+const MAX_PAIRS: usize = 500 * 500;
 /// A rule of people is shorter; of longer ones the start of the difference is shown.
 const MAX_SHOWN: usize = 60;
 
@@ -20,36 +20,54 @@ pub enum Line {
     LeftOut(usize),
 }
 
+/// A line of two texts, or of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    Kept(&'a str),
+    Removed(&'a str),
+    Added(&'a str),
+}
+
 /// What leads from one text to the other.
 pub(super) fn difference(a: &str, b: &str) -> Vec<Line> {
     let (a, b): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
-    let before = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (rest_a, rest_b) = (tail(&a, before), tail(&b, before));
-    let behind = rest_a.iter().rev().zip(rest_b.iter().rev()).take_while(|(a, b)| a == b).count();
-    let middle_a = rest_a.get(..rest_a.len() - behind).unwrap_or_default();
-    let middle_b = rest_b.get(..rest_b.len() - behind).unwrap_or_default();
-    let kept = |line: &&str| Line::Kept((*line).to_owned());
-    let mut lines: Vec<Line> = a.iter().take(before).map(kept).collect();
-    if middle_a.len() > MAX_COMPARED || middle_b.len() > MAX_COMPARED {
-        lines.extend(middle_a.iter().map(|line| Line::Removed((*line).to_owned())));
-        lines.extend(middle_b.iter().map(|line| Line::Added((*line).to_owned())));
+    let line = |step| match step {
+        Step::Kept(line) => Line::Kept(line.to_owned()),
+        Step::Removed(line) => Line::Removed(line.to_owned()),
+        Step::Added(line) => Line::Added(line.to_owned()),
+    };
+    shortened(steps(&a, &b, MAX_PAIRS).into_iter().map(line).collect())
+}
+
+/// Every line of both texts, what they share once; where more pairs of lines than `max_pairs` are
+/// to be compared, what is between the start and the end that they share is one change.
+#[must_use]
+pub fn steps<'a>(a: &[&'a str], b: &[&'a str], max_pairs: usize) -> Vec<Step<'a>> {
+    let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (head, a) = a.split_at(start);
+    let (_, b) = b.split_at(start);
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, tail) = a.split_at(a.len() - end);
+    let (b, _) = b.split_at(b.len() - end);
+    let mut steps: Vec<_> = head.iter().copied().map(Step::Kept).collect();
+    // The table has a row and a column more.
+    let pairs = (a.len() + 1).saturating_mul(b.len() + 1);
+    if a.is_empty() || b.is_empty() || pairs > max_pairs {
+        steps.extend(a.iter().copied().map(Step::Removed));
+        steps.extend(b.iter().copied().map(Step::Added));
     } else {
-        walk(middle_a, middle_b, &mut lines);
+        walk(a, b, &mut steps);
     }
-    lines.extend(tail(rest_a, rest_a.len() - behind).iter().map(kept));
-    shortened(lines)
+    steps.extend(tail.iter().copied().map(Step::Kept));
+    steps
 }
 
-fn tail<'t, 'a>(lines: &'t [&'a str], from: usize) -> &'t [&'a str] {
-    lines.get(from..).unwrap_or_default()
-}
-
-/// Along the longest common subsequence of lines.
-fn walk(a: &[&str], b: &[&str], lines: &mut Vec<Line>) {
+/// Along the longest common subsequence of lines, by the table of the lengths that are left.
+fn walk<'a>(a: &[&'a str], b: &[&'a str], steps: &mut Vec<Step<'a>>) {
     let width = b.len() + 1;
-    let mut table = vec![0_u16; (a.len() + 1) * width];
+    let mut table = vec![0_u32; (a.len() + 1) * width];
     let at = |i: usize, j: usize| i * width + j;
-    let read = |table: &[u16], i, j| table.get(at(i, j)).copied().unwrap_or_default();
+    let read = |table: &[u32], i, j| table.get(at(i, j)).copied().unwrap_or_default();
     for (i, line_a) in a.iter().enumerate().rev() {
         for (j, line_b) in b.iter().enumerate().rev() {
             let best = match line_a == line_b {
@@ -65,17 +83,17 @@ fn walk(a: &[&str], b: &[&str], lines: &mut Vec<Line>) {
     loop {
         match (a.get(i), b.get(j)) {
             (Some(line_a), Some(line_b)) if line_a == line_b => {
-                lines.push(Line::Kept((*line_a).to_owned()));
+                steps.push(Step::Kept(line_a));
                 (i, j) = (i + 1, j + 1);
             }
             (Some(line), other)
                 if other.is_none() || read(&table, i + 1, j) >= read(&table, i, j + 1) =>
             {
-                lines.push(Line::Removed((*line).to_owned()));
+                steps.push(Step::Removed(line));
                 i += 1;
             }
             (_, Some(line)) => {
-                lines.push(Line::Added((*line).to_owned()));
+                steps.push(Step::Added(line));
                 j += 1;
             }
             (_, None) => return,
@@ -140,6 +158,19 @@ mod unit_tests {
         check("a\nb", "", "-a|-b");
         check("a\nb\nc\nd", "b\nx\nd", "-a| b|-c|+x| d");
         check("1\n2\n3\n4\n5\n6\n7", "1\n2\n3\nx\n5\n6\n7", "~1| 2| 3|-4|+x| 5| 6|~1");
+    }
+
+    #[test]
+    fn what_needs_too_large_a_table_is_one_change() {
+        let (a, b) = (["=", "x", "k", "y", "="], ["=", "k", "="]);
+        let [kept, removed, added] = [Step::Kept, Step::Removed, Step::Added];
+        let around = |between: &[Step<'static>]| [&[kept("=")], between, &[kept("=")]].concat();
+        let fine = around(&[removed("x"), kept("k"), removed("y")]);
+        let coarse = around(&[removed("x"), removed("k"), removed("y"), added("k")]);
+        assert_eq!(steps(&a, &b, 8), fine, "three lines and one have a table of four rows by two");
+        assert_eq!(steps(&a, &b, 7), coarse);
+        assert_eq!(steps(&a, &["=", "="], 0), around(&[removed("x"), removed("k"), removed("y")]));
+        assert_eq!(steps(&[], &["k"], 0), [added("k")]);
     }
 
     #[test]
