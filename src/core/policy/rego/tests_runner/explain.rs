@@ -45,6 +45,8 @@ pub(super) struct Subject<'a> {
     pub(super) index: usize,
     pub(super) secrets: &'a Secrets,
     pub(super) loaded: &'a Loaded,
+    /// Of a table, which of its cases by their full names.
+    pub(super) selects: &'a dyn Fn(&str) -> bool,
 }
 
 /// The answers about how far a test's bodies come, each asked for once.
