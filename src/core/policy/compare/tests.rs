@@ -1,7 +1,7 @@
 //! What counts as a difference between two bundles, in both languages.
 
-use super::super::{Bundle, Files, Revision};
-use super::{How, Outline, Samples, Word, compare, matrix, outline};
+use super::super::{Bundle, Files, Outcome, Revision};
+use super::{How, Outline, Samples, compare, matrix, outline};
 
 const REGO: &str = "package authz\n\ndefault allow := false\n\nallow if {\n\tis_read\n\t\
     input.source.spiffe_id == \"spiffe://td/web\"\n}\n\nallow if input.request.route == \"health\"\n\n\
@@ -185,8 +185,8 @@ fn every_peer_asks_every_request() {
     );
     let samples = samples.unwrap();
     let matrix = matrix(&loaded(&[("a.rego", REGO)]), &samples);
-    let words: Vec<Word> = matrix.cells.iter().map(|cell| cell.outcome).collect();
-    assert_eq!(words, [Word::Allow, Word::Allow, Word::Deny, Word::Allow]);
+    let words: Vec<Outcome> = matrix.cells.iter().map(|cell| cell.outcome).collect();
+    assert_eq!(words, [Outcome::Allow, Outcome::Allow, Outcome::Deny, Outcome::Allow]);
     assert_eq!(matrix.policies[matrix.cells[0].policies[0]].line, 5);
     assert_eq!(matrix.cells[2].reason, "not_allowed");
 }
