@@ -77,13 +77,16 @@ impl Repository {
     /// # Errors
     /// There is no such folder, or something in it is not a plain file within the limits.
     pub fn files(&self, commit: &str, subdir: &str) -> Result<Files, RevisionError> {
-        let is_shown = |path: &str| {
-            let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let is_hidden = |part: &str| part.starts_with('.');
-            !folders.split('/').any(is_hidden) && (name == ".manifest" || !is_hidden(name))
-        };
         Ok(tree::read(&Git::local(&self.git), commit, subdir, is_shown)?)
     }
+}
+
+/// Whether a path is a bundle's for whoever works on it: hidden files belong to editors and version
+/// control, but for OPA's manifest.
+pub(super) fn is_shown(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_hidden = |part: &str| part.starts_with('.');
+    !folders.split('/').any(is_hidden) && (name == ".manifest" || !is_hidden(name))
 }
 
 /// Where the objects of a working tree are, or a bare repository itself.
