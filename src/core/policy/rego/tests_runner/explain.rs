@@ -16,6 +16,7 @@ use crate::masking::Secrets;
 
 /// Of one operand: those of a loop's first rounds.
 const MAX_VALUES: usize = 4;
+/// A few lines of a terminal: the rest stands at the place that is told.
 const MAX_EXPRESSION_CHARS: usize = 400;
 
 /// An expression of a test's body that was not true.
