@@ -28,6 +28,8 @@ pub(super) struct EntryRule {
     /// The rules that make an object key by key, `allow["allowed"] := …`; then the rule has no
     /// definitions of its own.
     pub(super) parts: Vec<Self>,
+    /// `deny contains …`: the definitions add to it. A complete rule may have a set for its value too.
+    pub(super) is_set: bool,
     pub(super) plan: Plan,
 }
 
@@ -114,6 +116,7 @@ fn allow_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
         name: path.to_string(),
         definitions: Vec::new(),
         parts,
+        is_set: false,
         plan: Plan::Whole("it is made of parts"),
     })
 }
@@ -140,11 +143,13 @@ fn entry_rule(path: &RulePath, rules: &Rules) -> Option<EntryRule> {
     });
     let definitions: Vec<EntryDefinition> = definitions.collect();
     let plan = plan(path, &definitions, rules);
+    let is_set = all.iter().any(|d| d.kind == Kind::Set);
     Some(EntryRule {
         path: path.clone(),
         name: path.to_string(),
         definitions,
         parts: Vec::new(),
+        is_set,
         plan,
     })
 }

@@ -165,7 +165,7 @@ impl Evaluation<'_> {
             for part in &rule.path.0 {
                 alone = &alone[part.as_str()];
             }
-            if let Value::Set(members) = alone {
+            if let (true, Value::Set(members)) = (rule.is_set, alone) {
                 if !members.is_empty() {
                     found.push(definition.policy.clone());
                 }

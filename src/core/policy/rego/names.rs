@@ -44,10 +44,20 @@ impl<'a> Names<'a> {
         self.rules.has_below(&path).then(|| path.join(&name.rest))
     }
 
+    /// The path below `data` that an imported name stands for: the engine evaluates all of it, whatever
+    /// part a reference reads.
+    pub(super) fn imported_data(&self, name: &str) -> Option<RulePath> {
+        let (root, path) = self.imports.get(name)?.split_first()?;
+        (root == "data" && name != "data").then(|| RulePath(path.to_vec()))
+    }
+
     /// The path below `input` that a name stands for.
     pub(super) fn input_path(&self, name: &str) -> Option<&[String]> {
         if name == "input" {
             return Some(&[]);
+        }
+        if name == "data" {
+            return None;
         }
         let (root, path) = self.imports.get(name)?.split_first()?;
         (root == "input").then_some(path)

@@ -79,8 +79,9 @@ pub(super) fn static_part(expr: &Expr) -> Option<Static> {
     }
 }
 
+/// Of a raw string none: regorus 0.14.1 evaluates it as it evaluates a variable there.
 fn string_literal(expr: &Expr) -> Option<String> {
-    if let Expr::String { value, .. } | Expr::RawString { value, .. } = expr {
+    if let Expr::String { value, .. } = expr {
         value.as_string().ok().map(|text| text.to_string())
     } else {
         None

@@ -88,7 +88,7 @@ impl Evaluation<'_> {
                 Judged::Holds(given) => given.clone(),
                 Judged::Unknown => self.definition(rule, number, unknown)?,
             };
-            match joined(&mut value, given) {
+            match joined(&mut value, given, rule.is_set) {
                 Joined::Adds => {
                     let definition =
                         usize::try_from(number).ok().and_then(|n| rule.definitions.get(n));
@@ -159,28 +159,29 @@ enum Joined {
     Contradicts,
 }
 
-/// Joins what one definition says to what those before it said.
-fn joined(value: &mut Value, given: Value) -> Joined {
+/// Joins what one definition says to what those before it said: of a rule that is a set its members.
+fn joined(value: &mut Value, given: Value, is_set: bool) -> Joined {
     if given == Value::Undefined {
         return Joined::Nothing;
     }
-    // Not by `as_set`: an error is dear to make.
-    if let Value::Set(members) = &given {
-        if members.is_empty() {
-            return Joined::Nothing;
-        }
-        if *value != Value::Undefined
-            && let Ok(all) = value.as_set_mut()
-        {
-            all.extend(members.iter().cloned());
-            return Joined::Adds;
-        }
-    }
     if *value == Value::Undefined {
+        // Not by `as_set`: an error is dear to make.
+        let adds = !is_set || !matches!(&given, Value::Set(members) if members.is_empty());
         *value = given;
-        return Joined::Adds;
+        return if adds { Joined::Adds } else { Joined::Nothing };
     }
-    if *value == given { Joined::Nothing } else { Joined::Contradicts }
+    match given {
+        Value::Set(members) if is_set => match value.as_set_mut() {
+            Ok(_) if members.is_empty() => Joined::Nothing,
+            Ok(all) => {
+                all.extend(members.iter().cloned());
+                Joined::Adds
+            }
+            Err(_) => Joined::Contradicts,
+        },
+        given if *value == given => Joined::Nothing,
+        _ => Joined::Contradicts,
+    }
 }
 
 /// Puts a value where the keys say, making objects on the way; `None` where another value stands.

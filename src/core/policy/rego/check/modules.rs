@@ -53,7 +53,9 @@ fn check_imports(module: &Module, used: &BTreeSet<String>, findings: &mut Findin
         }
         let last = path.rest.last().unwrap_or(&path.root);
         let alias = import.r#as.as_ref().map_or(last.as_str(), Span::text);
-        if import.r#as.is_some() && (alias == "input" || alias == "data") {
+        // Without `as` too: the engine and OPA then disagree what the name means.
+        let is_named = import.r#as.is_some() || !path.rest.is_empty();
+        if is_named && (alias == "input" || alias == "data") {
             let message = format!("an import may not be named `{alias}`");
             report(findings, at, Code::RegoParseError, message, None);
         } else if let Some(line) = lines.get(alias) {

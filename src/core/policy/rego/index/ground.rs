@@ -61,6 +61,10 @@ impl Scope<'_> {
     /// The rule whose whole value a reference means; none where other rules make parts of it.
     pub(super) fn rule(&self, expr: &Expr) -> Option<RulePath> {
         let name = static_part(expr).filter(|name| name.is_whole && !self.is_local(&name.root))?;
+        // A part of what is imported is read when all of it is evaluated.
+        if self.names.imported_data(&name.root).is_some() && !name.rest.is_empty() {
+            return None;
+        }
         let path = self.names.data_path(&name)?;
         let is_alone = {
             let mut made = self.rules.read_by(&path, &[]);
@@ -74,14 +78,21 @@ impl Scope<'_> {
     }
 
     fn text(&self, expr: &Expr) -> Option<String> {
-        if let Some(constant) = constant(expr) {
-            return Some(constant.to_string());
-        }
-        let text = if let Expr::Var { span, .. } = expr {
+        let text = if let Expr::String { .. }
+        | Expr::RawString { .. }
+        | Expr::Number { .. }
+        | Expr::Bool { .. }
+        | Expr::Null { .. } = expr
+        {
+            constant(expr)?.to_string()
+        } else if let Expr::Var { span, .. } = expr {
             self.name(span.text())?
         } else if let Expr::RefDot { refr, field, .. } = expr {
             format!("{}[{}]", self.text(refr)?, Value::from(field.0.text()))
         } else if let Expr::RefBrack { refr, index, .. } = expr {
+            if let Expr::RawString { .. } = &**index {
+                return None; // it means another thing than the string
+            }
             format!("{}[{}]", self.text(refr)?, self.text(index)?)
         } else if let Expr::Array { items, .. } = expr {
             format!("[{}]", self.list(items)?)
@@ -110,7 +121,8 @@ impl Scope<'_> {
         Some(text)
     }
 
-    /// `input`, a path below `data`, or nothing: another name is a local variable.
+    /// What a name means: a part of the input, what is imported, `data`, a rule of the package; another
+    /// name is a local variable. What is written alike is evaluated alike.
     fn name(&self, name: &str) -> Option<String> {
         if self.is_local(name) {
             return None;
@@ -122,8 +134,14 @@ impl Scope<'_> {
         if let Some(path) = self.names.input_path(name) {
             return Some(below("input", path));
         }
-        let name = Static::name(name);
-        self.names.data_path(&name).map(|path| below("data", &path.0))
+        if let Some(path) = self.names.imported_data(name) {
+            return Some(below("imported", &path.0));
+        }
+        if name == "data" {
+            return Some("data".to_owned());
+        }
+        // By its whole name a rule is evaluated with the packages below it.
+        self.names.data_path(&Static::name(name)).map(|path| below("rule", &path.0))
     }
 
     fn callee(&self, callee: &Expr) -> Option<String> {
@@ -171,8 +189,10 @@ impl Scope<'_> {
         if self.names.input_path(&name.root).is_some() {
             return true;
         }
-        let path = self.names.data_path(&name);
-        path.is_some_and(|path| self.rules.read_by(&path, &name.tail).next().is_none())
+        // Up to the first index that is computed, and of an import its target, all is evaluated.
+        let evaluated =
+            self.names.imported_data(&name.root).or_else(|| self.names.data_path(&name));
+        evaluated.is_some_and(|path| self.rules.read_by(&path, &[]).next().is_none())
     }
 }
 

@@ -114,6 +114,10 @@ fn imports_and_targets_that_mean_nothing_are_refused() {
         "p.rego:2:8: error: an import may not be named `input`",
     );
     check(
+        "import input.request.body.data\nallow if data.role == \"admin\"",
+        "p.rego:2:8: error: an import may not be named `data`",
+    );
+    check(
         "import rego.v2\nallow if input.time",
         "p.rego:2:8: error: `import rego.v2` is not supported: policies are Rego v1",
     );
