@@ -36,7 +36,7 @@ pub(super) fn command(severity: Severity, place: &Place<'_>, title: &str, messag
         properties.push(format!("col={}", place.column));
     }
     properties.push(format!("title={}", property(title)));
-    // The runner's page shows lines; what else controls or turns round a terminal's text does not pass.
+    // The runner's page shows lines; what else controls or turns round a terminal's text stays out.
     let lines: Vec<_> = message.split('\n').map(printable).collect();
     let message = data(&lines.join("\n"));
     format!("::{command} {}::{message}", properties.join(","))

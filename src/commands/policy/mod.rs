@@ -1,5 +1,4 @@
-//! `portreeve policy …`: begin, check, test, evaluate and format policies from a folder, before git or a sidecar
-//! sees them.
+//! `portreeve policy …`: begin, check, test, evaluate, format and compare policies from a folder.
 //!
 //! Policy from a folder is foreign text: it is loaded and run in a confined process of its own, and
 //! whatever it says is printed with its control characters escaped.
@@ -25,7 +24,7 @@ mod tests;
 
 use super::Exit;
 
-/// Begin, check, test, evaluate and format policies.
+/// Begin, check, test, evaluate, format and compare policies.
 ///
 /// A bundle is a folder of Rego, Cedar or both, with its data and its tests. These commands read it
 /// as the sidecar will and decide with the very same code.

@@ -37,8 +37,8 @@ use crate::loader::{Failure, Guard};
 /// the expression that was not true, the values in it and what `print` said. Headers but for a few,
 /// values of the query, bodies and claims are masked as in the decision log.
 ///
-/// A Rego test `test_x[note] if …` is a table: each key that the body gives is a test of its own. Two
-/// rules of one name are two tests. What `with input …` puts in place may be a part of the input
+/// A Rego test `test_x[note] if …` is a table: each key that the body gives is a test of its own, and
+/// is selected by its own name or by that of the rule. Two rules of one name are two tests. What `with input …` puts in place may be a part of the input
 /// document but must fit it: an unknown field or a value of the wrong type is an error of the test.
 /// This is seen where it is written down, also by `policy check`, and where a statement of the test
 /// computes it, when it runs; a value that a helper rule computes is not checked. A comment

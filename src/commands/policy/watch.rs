@@ -18,8 +18,8 @@ use crate::commands::{Exit, complain};
 
 /// As soon as a person has turned from the editor; looking takes a millisecond.
 const INTERVAL: Duration = Duration::from_millis(300);
-/// As many as bundles may hold, in folders as deep as they are read.
-const MAX_FILES: usize = 100_000;
+/// As many as are read for one run, in folders as deep.
+const MAX_FILES: usize = 20_000;
 const MAX_DEPTH: usize = 32;
 /// Of the files that changed, on the line between two runs.
 const MAX_NAMED: usize = 5;

@@ -38,6 +38,8 @@ pub(super) struct Git {
 #[derive(Debug, thiserror::Error)]
 #[error("`git {verb}` failed ({end}): {complaint}")]
 pub(super) struct GitFailure {
+    /// What git ended with, if no signal ended it.
+    pub code: Option<i32>,
     verb: String,
     end: String,
     complaint: String,
@@ -212,7 +214,8 @@ fn end(mut child: Child, complaint: JoinHandle<String>, verb: String) -> Result<
     if status.success() {
         return Ok(());
     }
-    let failure = GitFailure { verb, end: describe(status), complaint: bounded(&complaint) };
+    let (code, end, complaint) = (status.code(), describe(status), bounded(&complaint));
+    let failure = GitFailure { code, verb, end, complaint };
     Err(FetchError::Git(Box::new(failure)))
 }
 

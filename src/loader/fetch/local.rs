@@ -14,6 +14,8 @@ use super::tree;
 
 /// A revision is a name, an id or one with `~2` behind it.
 const MAX_REVISION_BYTES: usize = 255;
+/// What `rev-parse --verify --quiet` ends with; whatever else is wrong is 128.
+const NO_SUCH_REVISION: i32 = 1;
 /// `gitdir: ` and a path.
 const MAX_LINK_BYTES: usize = 8 << 10;
 
@@ -46,7 +48,7 @@ impl Repository {
     /// The commit that a revision means; `None` where it means none.
     ///
     /// # Errors
-    /// git cannot be run.
+    /// git cannot be run, or cannot read the repository.
     pub fn commit(&self, revision: &str) -> Result<Option<String>, RevisionError> {
         let is_plain = !revision.is_empty()
             && revision.len() <= MAX_REVISION_BYTES
@@ -65,7 +67,7 @@ impl Repository {
                 let last = answer.lines().last().unwrap_or_default().trim();
                 Ok(Some(last.to_owned()).filter(|id| !id.is_empty()))
             }
-            Err(FetchError::Git(_)) => Ok(None),
+            Err(FetchError::Git(failure)) if failure.code == Some(NO_SUCH_REVISION) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -75,13 +77,16 @@ impl Repository {
     /// # Errors
     /// There is no such folder, or something in it is not a plain file within the limits.
     pub fn files(&self, commit: &str, subdir: &str) -> Result<Files, RevisionError> {
-        let is_shown = |path: &str| {
-            let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let is_hidden = |part: &str| part.starts_with('.');
-            !folders.split('/').any(is_hidden) && (name == ".manifest" || !is_hidden(name))
-        };
         Ok(tree::read(&Git::local(&self.git), commit, subdir, is_shown)?)
     }
+}
+
+/// Whether a path is a bundle's for whoever works on it: hidden files belong to editors and version
+/// control, but for OPA's manifest.
+pub(super) fn is_shown(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_hidden = |part: &str| part.starts_with('.');
+    !folders.split('/').any(is_hidden) && (name == ".manifest" || !is_hidden(name))
 }
 
 /// Where the objects of a working tree are, or a bare repository itself.

@@ -17,8 +17,8 @@ struct Entry {
     path: String,
 }
 
-/// Reads the files under `subdir` of a commit whose path there is wanted. A file's limits are checked on its listed size, before
-/// a byte of its content is read.
+/// Reads the files under `subdir` of a commit whose path there is wanted. A file's limits are checked
+/// on its listed size, before a byte of its content is read.
 ///
 /// # Errors
 /// Something in the tree is not a plain file within the limits, or git failed.

@@ -1,7 +1,7 @@
 //! The decisions that differ between two bundles: what a reviewer wants to know.
 
-use portreeve_core::policy::Files;
-use portreeve_core::policy::compare::{Matrix, Samples, Word};
+use portreeve_core::policy::compare::{Matrix, Samples};
+use portreeve_core::policy::{Files, Outcome};
 
 use super::{Pair, Sides};
 use crate::commands::policy::matrix::{completed, decide, derive};
@@ -20,8 +20,8 @@ pub(in crate::commands::policy) struct Flips {
 pub(super) struct Flip {
     /// The place in the tables.
     pub(super) at: usize,
-    pub(super) was: Word,
-    pub(super) is: Word,
+    pub(super) was: Outcome,
+    pub(super) is: Outcome,
 }
 
 /// Decides the samples of both bundles under each; `None` after findings were printed, or where one of
@@ -60,10 +60,10 @@ fn decided(
     files.map_or_else(|| Ok(Some(Matrix::default())), |files| decide(files, samples, run, place))
 }
 
-const fn rank(word: Word) -> u8 {
+const fn rank(word: Outcome) -> u8 {
     match word {
-        Word::Allow => 0,
-        Word::Error => 1,
-        Word::Deny => 2,
+        Outcome::Allow => 0,
+        Outcome::Error => 1,
+        Outcome::Deny => 2,
     }
 }

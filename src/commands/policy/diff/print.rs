@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use portreeve_core::policy::compare::{Change, How, ItemKind, Line, Matrix, Place, Word};
+use portreeve_core::policy::Outcome;
+use portreeve_core::policy::compare::{Change, How, ItemKind, Line, Matrix, Place};
 use serde_json::{Value, json};
 
 use super::flips::{Flip, Flips};
@@ -153,11 +154,11 @@ fn pretty_flips(
 }
 
 /// What a reviewer must not overlook is in capitals.
-const fn shown(word: Word) -> &'static str {
+const fn shown(word: Outcome) -> &'static str {
     match word {
-        Word::Allow => "ALLOW",
-        Word::Deny => "deny",
-        Word::Error => "ERROR",
+        Outcome::Allow => "ALLOW",
+        Outcome::Deny => "deny",
+        Outcome::Error => "ERROR",
     }
 }
 

@@ -89,8 +89,8 @@ fn seconds(duration: Option<Duration>) -> String {
     format!("{:.6}", duration.unwrap_or_default().as_secs_f64())
 }
 
-/// As text or an attribute may hold it. What XML 1.0 has no way to write, and what turns text round, is
-/// written as on a terminal.
+/// As text or an attribute may hold it. What XML 1.0 has no way to write, and what turns text round,
+/// is written as on a terminal.
 fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (index, line) in text.split('\n').enumerate() {

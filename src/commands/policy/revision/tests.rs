@@ -169,3 +169,19 @@ fn nothing_of_the_repository_is_run() {
     check("main", repo.path(), "a.rego at main:a.rego");
     assert!(!mark.exists());
 }
+
+#[test]
+fn a_repository_that_cannot_be_read_is_an_error_in_gits_words() {
+    let repo = Fixture::new();
+    repo.commit(&[("a.rego", "1")]);
+    check("gone", repo.path(), "`gone` is neither");
+    let id = fs::read_to_string(repo.path().join(".git/refs/heads/main")).unwrap();
+    let (folder, name) = id.trim().split_at(2);
+    let object = repo.path().join(".git/objects").join(folder).join(name);
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, "no object").unwrap();
+    check("main", repo.path(), "failed to look up `main`: `git rev-parse` failed (");
+    check("main", repo.path(), "is corrupt");
+    fs::remove_file(repo.path().join(".git/HEAD")).unwrap();
+    check("main", repo.path(), "not a git repository");
+}

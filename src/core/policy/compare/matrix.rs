@@ -29,21 +29,12 @@ pub struct Matrix {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
-    pub outcome: Word,
+    pub outcome: Outcome,
     pub reason: String,
     /// Places in [`Matrix::policies`], of those that decided.
     pub policies: Vec<usize>,
     /// A place in [`Matrix::errors`].
     pub error: Option<usize>,
-}
-
-/// What a peer would get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Word {
-    Allow,
-    Deny,
-    Error,
 }
 
 /// Decides every peer's every request. Whoever calls keeps them to [`MAX_CELLS`]; what is above it is
@@ -76,7 +67,12 @@ impl Tables {
             Err(error) => {
                 let text = format!("this is no request: {error}");
                 let reason = "no_request".to_owned();
-                Cell { outcome: Word::Error, reason, policies: Vec::new(), error: self.error(text) }
+                Cell {
+                    outcome: Outcome::Error,
+                    reason,
+                    policies: Vec::new(),
+                    error: self.error(text),
+                }
             }
         }
     }
@@ -86,7 +82,7 @@ impl Tables {
         let policies = policies.map(|policy| self.policy(policy)).collect();
         let error = decision.errors.first().map(|e| without_credentials(&e.text, request));
         Cell {
-            outcome: Word::of(decision.outcome),
+            outcome: decision.outcome,
             reason: decision.reason.as_str().to_owned(),
             policies,
             error: error.and_then(|text| self.error(text)),
@@ -115,24 +111,5 @@ impl Tables {
         self.matrix.errors.push(text.clone());
         self.errors.insert(text, number);
         Some(number)
-    }
-}
-
-impl Word {
-    const fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Allow => Self::Allow,
-            Outcome::Deny => Self::Deny,
-            Outcome::Error => Self::Error,
-        }
-    }
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::Error => "error",
-        }
     }
 }

@@ -21,7 +21,7 @@ use super::{Bundle, Files, Findings};
 
 pub use super::item::{Aspect, Item, ItemKind};
 pub use lines::{Line, Step, steps};
-pub use matrix::{Cell, MAX_CELLS, Matrix, Word, matrix};
+pub use matrix::{Cell, MAX_CELLS, Matrix, matrix};
 pub use pair::{Change, How, Place, compare};
 pub use samples::{Sample, Samples, SamplesError};
 

@@ -8,7 +8,13 @@ use super::lines::{Line, difference};
 use super::{Aspect, Item, ItemKind};
 
 /// Pairs of items whose likeness is looked at, of one name: above it they are taken in their order.
-const MAX_LOOKED_AT: usize = 250_000;
+const MAX_PAIRS: usize = 250_000;
+/// Of one item, for its likeness: people write definitions of tens of words, and what begins alike for
+/// so long is the same one changed.
+const MAX_WORDS: usize = 1_000;
+/// Words over all pairs of a comparison, seconds of work at most: those of 500 definitions of one rule
+/// on either side with 100 words each. What is above it is taken in its order.
+const MAX_LOOKED_AT: usize = 50_000_000;
 /// Two definitions of one rule are the same one changed if they share this much, in hundredths.
 const ALIKE: usize = 50;
 
@@ -52,6 +58,9 @@ pub enum How {
 /// What may be the same, of the first bundle and of the second.
 type Group<'a> = (Vec<&'a Item>, Vec<&'a Item>);
 
+/// Of each item, sorted.
+type Words<'a> = Vec<Vec<&'a str>>;
+
 /// What leads from one bundle to the other, in the order of kinds and names.
 #[must_use]
 pub fn compare(a: &[Item], b: &[Item]) -> Vec<Change> {
@@ -67,7 +76,7 @@ pub fn compare(a: &[Item], b: &[Item]) -> Vec<Change> {
         found.group(a, b);
     }
     found.renames();
-    let Found { mut changes, removed, added } = found;
+    let Found { mut changes, removed, added, .. } = found;
     changes.extend(removed.into_iter().map(|item| change(How::Removed, Some(item), None)));
     changes.extend(added.into_iter().map(|item| change(How::Added, None, Some(item))));
     let place = |place: &Option<Place>| place.as_ref().map(|p| (p.file.clone(), p.line));
@@ -83,6 +92,8 @@ fn key(item: &Item) -> (ItemKind, &str) {
 #[derive(Default)]
 struct Found<'a> {
     changes: Vec<Change>,
+    /// Words that the pairs so far were compared by.
+    looked_at: usize,
     removed: Vec<&'a Item>,
     added: Vec<&'a Item>,
 }
@@ -97,7 +108,8 @@ impl<'a> Found<'a> {
             |item| (&UNPLACED, &item.aspects),
             |a, b| self.changes.push(change(How::Moved, Some(a), Some(b))),
         );
-        for (item_a, item_b) in alike(&mut a, &mut b, if is_only { 0 } else { ALIKE }) {
+        let least = if is_only { 0 } else { ALIKE };
+        for (item_a, item_b) in alike(&mut a, &mut b, least, &mut self.looked_at) {
             self.changes.push(change(How::Changed, Some(item_a), Some(item_b)));
         }
         self.removed.extend(a);
@@ -182,11 +194,11 @@ fn alike<'a>(
     a: &mut Vec<&'a Item>,
     b: &mut Vec<&'a Item>,
     least: usize,
+    looked_at: &mut usize,
 ) -> Vec<(&'a Item, &'a Item)> {
     let mut candidates = Vec::new();
-    if a.len().saturating_mul(b.len()) <= MAX_LOOKED_AT {
-        let words_a: Vec<_> = a.iter().map(|item| words(item)).collect();
-        let words_b: Vec<_> = b.iter().map(|item| words(item)).collect();
+    let compared = compared_words(a, b, looked_at).filter(|_| least > 0);
+    if let Some((words_a, words_b)) = compared {
         for (at_a, words_a) in words_a.iter().enumerate() {
             for (at_b, words_b) in words_b.iter().enumerate() {
                 let likeness = likeness(words_a, words_b);
@@ -214,6 +226,27 @@ fn alike<'a>(
     pairs
 }
 
+/// The words of either side, while their pairs stay within the limits.
+fn compared_words<'a>(
+    a: &[&'a Item],
+    b: &[&'a Item],
+    looked_at: &mut usize,
+) -> Option<(Words<'a>, Words<'a>)> {
+    if a.len().saturating_mul(b.len()) > MAX_PAIRS {
+        return None;
+    }
+    let [words_a, words_b] = [a, b].map(|items| items.iter().map(|i| words(i)).collect::<Vec<_>>());
+    let count = |words: &[Vec<&str>]| words.iter().map(Vec::len).sum::<usize>();
+    let of_a = count(&words_a).saturating_mul(b.len());
+    let of_b = count(&words_b).saturating_mul(a.len());
+    let after = looked_at.saturating_add(of_a).saturating_add(of_b);
+    if after > MAX_LOOKED_AT {
+        return None;
+    }
+    *looked_at = after;
+    Some((words_a, words_b))
+}
+
 fn keep(items: &mut Vec<&Item>, taken: &BTreeSet<usize>) {
     let mut at = 0;
     items.retain(|_| {
@@ -227,7 +260,8 @@ fn words(item: &Item) -> Vec<&str> {
     let meanings = item.aspects.iter().map(|aspect| aspect.meaning.as_str());
     let words =
         meanings.chain([item.text.as_str()]).flat_map(|text| text.split(move |c| !is_word(c)));
-    let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let words = words.filter(|word| !word.is_empty());
+    let mut words: Vec<&str> = words.take(MAX_WORDS).collect();
     words.sort_unstable();
     words
 }

@@ -1,7 +1,7 @@
 //! What counts as a difference between two bundles, in both languages.
 
-use super::super::{Bundle, Files, Revision};
-use super::{How, ItemKind, Outline, Samples, Word, compare, matrix, outline};
+use super::super::{Bundle, Files, Outcome, Revision};
+use super::{Aspect, How, Item, ItemKind, Outline, Place, Samples, compare, matrix, outline};
 
 const REGO: &str = "package authz\n\ndefault allow := false\n\nallow if {\n\tis_read\n\t\
     input.source.spiffe_id == \"spiffe://td/web\"\n}\n\nallow if input.request.route == \"health\"\n\n\
@@ -259,8 +259,8 @@ fn every_peer_asks_every_request() {
     );
     let samples = samples.unwrap();
     let matrix = matrix(&loaded(&[("a.rego", REGO)]), &samples);
-    let words: Vec<Word> = matrix.cells.iter().map(|cell| cell.outcome).collect();
-    assert_eq!(words, [Word::Allow, Word::Allow, Word::Deny, Word::Allow]);
+    let words: Vec<Outcome> = matrix.cells.iter().map(|cell| cell.outcome).collect();
+    assert_eq!(words, [Outcome::Allow, Outcome::Allow, Outcome::Deny, Outcome::Allow]);
     assert_eq!(matrix.policies[matrix.cells[0].policies[0]].line, 5);
     assert_eq!(matrix.cells[2].reason, "not_allowed");
 }
@@ -278,4 +278,32 @@ fn samples_that_no_request_could_be_are_refused_by_name() {
     assert!(error("peers:\n- {spiffe_id: \"http://x\"}\n").contains("`http://x` cannot be asked"));
     assert!(error("requests:\n- {name: a, path: /../b}\n").contains("`a` cannot be asked"));
     assert!(error("requests: [\n").starts_with("line "));
+}
+
+#[test]
+fn definitions_of_more_words_than_are_compared_are_taken_in_their_order() {
+    let item = |number: usize, count: usize| {
+        let words: Vec<String> = (0..count).map(|n| format!("w{}", n * 600 + number)).collect();
+        Item {
+            kind: ItemKind::Rule,
+            name: "data.p.allow".to_owned(),
+            is_named: true,
+            aspects: vec![Aspect { name: String::new(), meaning: words.join(" ") }],
+            text: String::new(),
+            file: "a.rego".to_owned(),
+            line: u32::try_from(number).unwrap(),
+            reaches: Vec::new(),
+        }
+    };
+    let pairs = |count: usize| {
+        let a: Vec<Item> = (0..200).map(|number| item(number, count)).collect();
+        let b: Vec<Item> = (0..200).rev().map(|number| item(number, count + 1)).collect();
+        let changes = compare(&a, &b);
+        let line = |place: &Option<Place>| place.as_ref().map(|place| place.line);
+        assert!(changes.iter().all(|change| change.how == How::Changed));
+        changes.iter().filter(|change| line(&change.a) == line(&change.b)).count()
+    };
+    // 200 × 200 × (60 + 61) words are looked at, and 200 × 200 × (1,000 + 1,000) are not.
+    assert_eq!(pairs(60), 200);
+    assert_eq!(pairs(2_000), 0);
 }

@@ -70,7 +70,7 @@ pub fn measure(
     let mut rego = rego_policies.map(|policies| policies.coverage(files)).transpose()?;
     let mut cedar = cedar_policies.map(|policies| policies.coverage(files));
     if let Some(rego) = &mut rego {
-        rego.run_tests(is_selected);
+        rego.run_tests(files, is_selected);
     }
     for subject in cases::subjects(files, bundle, is_selected) {
         match subject {

@@ -1,13 +1,16 @@
 //! A bundle file: OPA's `.tar.gz`, whose names are rooted at `/`.
 //!
-//! It is read whole and in memory. Plain files with plain names leave; a link, a device, a name that
-//! leaves the bundle or stands twice, and an archive beyond its limits are refused by name.
+//! It is read whole and in memory. Plain files with plain names leave, but for hidden ones, as from a
+//! folder; a link, a device, a name that leaves the bundle or stands twice, and an archive beyond its
+//! limits are refused by name.
 
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use portreeve_core::policy::{Files, FilesError};
 use tar::{Archive, Entry, EntryType};
+
+use super::local::is_shown;
 
 /// Of the file itself.
 pub const MAX_ARCHIVE_BYTES: u64 = 64 << 20;
@@ -98,6 +101,9 @@ fn read_entries(unpacked: &mut impl Read) -> Result<Files, ArchiveError> {
 
 fn add(mut entry: Entry<'_, impl Read>, files: &mut Files) -> Result<(), ArchiveError> {
     let name = entry.path_bytes().into_owned();
+    if std::str::from_utf8(&name).is_ok_and(|name| is_hidden(rootless(name))) {
+        return Ok(());
+    }
     let shown = name.escape_ascii().to_string();
     let what = match entry.header().entry_type() {
         EntryType::Regular => None,
@@ -113,8 +119,7 @@ fn add(mut entry: Entry<'_, impl Read>, files: &mut Files) -> Result<(), Archive
         return Err(ArchiveError::Kind { path: shown, what });
     }
     let name = String::from_utf8(name).map_err(|_| ArchiveError::NotUtf8 { path: shown })?;
-    // `opa build` roots names at `/`, and `tar -c .` at `./`.
-    let path = name.strip_prefix("./").or_else(|| name.strip_prefix('/')).unwrap_or(&name);
+    let path = rootless(&name);
     if path == DELTA {
         return Err(ArchiveError::Delta { path: path.to_owned() });
     }
@@ -127,6 +132,16 @@ fn add(mut entry: Entry<'_, impl Read>, files: &mut Files) -> Result<(), Archive
     let read = entry.read_to_end(&mut content);
     read.map_err(|source| ArchiveError::Read { path: path.to_owned(), source })?;
     files.insert(path, content).map_err(ArchiveError::Files)
+}
+
+/// `opa build` roots names at `/`, and `tar -c .` at `./`.
+fn rootless(name: &str) -> &str {
+    name.strip_prefix("./").or_else(|| name.strip_prefix('/')).unwrap_or(name)
+}
+
+/// A name that leaves the bundle is not hidden, but refused.
+fn is_hidden(path: &str) -> bool {
+    Files::default().check(path, 0).is_ok() && !is_shown(path)
 }
 
 #[cfg(test)]

@@ -59,6 +59,20 @@ fn names_may_be_rooted_at_the_bundle() {
 }
 
 #[test]
+fn hidden_files_are_left_out_but_for_the_manifest() {
+    let entries = [
+        (FILE, "./._a.rego", b"1".as_slice()),
+        (FILE, "/a/.x.swp", b"1"),
+        (FILE, "/.git/config", b"1"),
+        (EntryType::Symlink, ".git/link", b""),
+        (FILE, "/a/.manifest", b"{}"),
+        (FILE, "/a/b.c.rego", b"1"),
+    ];
+    check(&packed(&entries), Ok(&["a/.manifest", "a/b.c.rego"]));
+    check(&packed(&[(FILE, ".git/../../a", b"")]), Err("is not a plain relative path"));
+}
+
+#[test]
 fn a_name_that_leaves_the_bundle_is_refused() {
     for name in
         ["../a", "/../a", "a/../../b", "//etc/passwd", "a//b", "a/./b", "./", "a\\b", "a\nb"]

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use portreeve_core::policy::compare::{Cell, Matrix, Sample, Word};
+use portreeve_core::policy::Outcome;
+use portreeve_core::policy::compare::{Cell, Matrix, Sample};
 use serde_json::{Value, json};
 
 use super::Decided;
@@ -56,15 +57,15 @@ fn pretty_one(out: &mut impl Write, decided: &Decided) -> io::Result<()> {
         }
     }
     errors(out, decided)?;
-    let count = |word: Word| matrix.cells.iter().filter(|cell| cell.outcome == word).count();
+    let count = |word: Outcome| matrix.cells.iter().filter(|cell| cell.outcome == word).count();
     writeln!(
         out,
         "\n{} peers × {} requests: {} allow, {} deny, {} error",
         samples.peers.len(),
         samples.requests.len(),
-        count(Word::Allow),
-        count(Word::Deny),
-        count(Word::Error),
+        count(Outcome::Allow),
+        count(Outcome::Deny),
+        count(Outcome::Error),
     )?;
     note.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
@@ -85,16 +86,16 @@ fn row<'a>(
 /// An error stands out without any colour.
 fn word(matrix: &Matrix, at: usize) -> &'static str {
     match matrix.cells.get(at).map(|cell| cell.outcome) {
-        Some(Word::Allow) => "allow",
-        Some(Word::Deny) => "deny",
-        Some(Word::Error) => "ERROR",
+        Some(Outcome::Allow) => "allow",
+        Some(Outcome::Deny) => "deny",
+        Some(Outcome::Error) => "ERROR",
         None => "-",
     }
 }
 
 fn errors(out: &mut impl Write, decided: &Decided) -> io::Result<()> {
     let Decided { matrix, .. } = decided;
-    let failed = cells(decided).filter(|(_, _, cell)| cell.outcome == Word::Error);
+    let failed = cells(decided).filter(|(_, _, cell)| cell.outcome == Outcome::Error);
     for (number, (peer, request, cell)) in failed.enumerate() {
         if number == 0 {
             writeln!(out)?;

@@ -13,9 +13,9 @@ fn decided(peers: usize, requests: usize) -> Decided {
     };
     let cell = |n: usize| {
         let (outcome, error) = match n {
-            n if n + 1 == peers * requests => (Word::Error, Some(0)),
-            n if n % 3 == 0 => (Word::Allow, None),
-            _ => (Word::Deny, None),
+            n if n + 1 == peers * requests => (Outcome::Error, Some(0)),
+            n if n % 3 == 0 => (Outcome::Allow, None),
+            _ => (Outcome::Deny, None),
         };
         Cell { outcome, reason: "because".to_owned(), policies: vec![0], error }
     };

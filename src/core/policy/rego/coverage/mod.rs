@@ -20,7 +20,7 @@ use regorus::{Engine, Value};
 use super::entry::EntryRule;
 use super::load::{self, Loaded, Modules};
 use super::module_files::is_test;
-use super::rules::package_of;
+use super::rules::{Kind, package_of};
 use super::{Policies, builtins, input, tests_runner};
 use crate::Timestamp;
 use crate::policy::coverage::LineCoverage;
@@ -67,18 +67,35 @@ impl Policies {
 }
 
 impl CoverageRun<'_> {
-    /// Evaluates the rules `test_…` whose names are selected.
-    pub(in crate::policy) fn run_tests(&mut self, is_selected: &dyn Fn(&str) -> bool) {
+    /// Evaluates the rules `test_…` whose names are selected, and the tables of selected cases.
+    pub(in crate::policy) fn run_tests(
+        &mut self,
+        files: &Files,
+        is_selected: &dyn Fn(&str) -> bool,
+    ) {
         let mut tests = Vec::new();
+        let mut tables = BTreeMap::new();
         for (path, definitions) in self.loaded.rules.iter() {
             let Some(first) = definitions.first().filter(|first| !first.is_function()) else {
                 continue;
             };
             let package = package_of(&first.module);
             let name = path.0.get(package.0.len()..).unwrap_or_default().join(".");
-            if name.starts_with("test_") && is_selected(&format!("{package}.{name}")) {
-                tests.push((path.to_string(), first.file.clone(), first.line));
+            if !name.starts_with("test_") {
+                continue;
             }
+            let name = format!("{package}.{name}");
+            let test = (path.to_string(), first.file.clone(), first.line);
+            if is_selected(&name) {
+                tests.push(test);
+            } else if definitions.iter().any(|definition| definition.kind == Kind::Object) {
+                tables.insert(name, test);
+            }
+        }
+        if !tables.is_empty() {
+            let is_asked = |rule: &str| tables.contains_key(rule);
+            let found = tests_runner::tables_of_cases(&self.loaded, files, &is_asked, is_selected);
+            tests.extend(found.iter().filter_map(|rule| tables.get(rule).cloned()));
         }
         for (path, file, line) in tests {
             progress::at_line(&file, line);

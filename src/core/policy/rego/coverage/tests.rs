@@ -152,6 +152,21 @@ fn only_selected_tests_count_and_those_to_be_done_never_do() {
 }
 
 #[test]
+fn the_table_of_a_selected_case_counts_whole() {
+    let policy = "package p\nallow if input.request.path == \"/c\"\na if input.request.path == \"/a\"\nb if input.request.path == \"/b\"\n";
+    let tests = "package p_test\nimport data.p\n\
+                 test_a[note] if {\n\tsome note in [\"one\", \"two\"]\n\tp.a with input.request.path as \"/a\"\n}\n\
+                 test_b[note] if {\n\tsome note in [\"three\"]\n\tp.b with input.request.path as \"/b\"\n}\n";
+    let files = [("p.rego", policy), ("p_test.rego", tests)];
+    let gaps = |part: &str| {
+        coverage(&files, &|name| name.contains(part)).first().map(LineCoverage::gaps).unwrap()
+    };
+    assert_eq!(gaps("test_a[two]"), [(2, 2), (4, 4)]);
+    assert_eq!(gaps("[three]"), [(2, 3)]);
+    assert_eq!(gaps("[four]"), [(2, 4)]);
+}
+
+#[test]
 fn a_default_is_judged_by_the_definitions_of_all_files() {
     let first = "package p\ndefault allow := false\nallow if input.request.path == \"/a\"\n";
     let second = "package p\nallow if input.request.path == \"/b\"\n";

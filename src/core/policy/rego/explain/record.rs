@@ -14,10 +14,15 @@ use super::watch::Watch;
 /// Of one entry rule; people wait for it.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// What one entry rule may say: a loop over large data says much of the same.
-const MAX_EVENTS: usize = if cfg!(test) { 5_000 } else { 200_000 };
-/// What watches makes lines longer.
+#[cfg(not(test))]
+const MAX_EVENTS: usize = 200_000;
+#[cfg(test)]
+const MAX_EVENTS: usize = 5_000;
+/// A line was loaded with 8 KiB, and what watches puts tens of characters around an expression.
 const MAX_COLUMNS: u32 = 1 << 20;
+/// The same of a module, which was loaded with 1 MiB.
 const MAX_FILE_BYTES: usize = 64 << 20;
+/// A module was loaded with 20,000.
 const MAX_LINES: usize = 1 << 20;
 
 /// What the interpreter said, by the number of a site.

@@ -16,6 +16,7 @@ use crate::masking::Secrets;
 
 /// Of one operand: those of a loop's first rounds.
 const MAX_VALUES: usize = 4;
+/// A few lines of a terminal: the rest stands at the place that is told.
 const MAX_EXPRESSION_CHARS: usize = 400;
 
 /// An expression of a test's body that was not true.
@@ -45,6 +46,8 @@ pub(super) struct Subject<'a> {
     pub(super) index: usize,
     pub(super) secrets: &'a Secrets,
     pub(super) loaded: &'a Loaded,
+    /// Of a table, which of its cases by their full names.
+    pub(super) selects: &'a dyn Fn(&str) -> bool,
 }
 
 /// The answers about how far a test's bodies come, each asked for once.

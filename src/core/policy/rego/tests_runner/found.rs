@@ -32,14 +32,15 @@ pub(super) enum How {
     Table,
 }
 
-/// All tests that are selected by name, in the order of packages and names.
+/// All tests that are selected by name, in the order of packages and names, and every table: which
+/// cases it has, and whether one of them is selected, its rule alone can say.
 pub(super) fn tests<'a>(rules: &'a Rules, selects: &dyn Fn(&str) -> bool) -> Vec<Test<'a>> {
     let of_rule = |(path, definitions): (&'a RulePath, &'a [Definition])| {
         let first = definitions.first().filter(|first| !first.is_function());
         first.map(|first| of_rule(path, definitions, first)).unwrap_or_default()
     };
     let mut tests: Vec<_> = rules.iter().flat_map(of_rule).collect();
-    tests.retain(|test| selects(&test.full_name()));
+    tests.retain(|test| test.how == How::Table || selects(&test.full_name()));
     tests
 }
 

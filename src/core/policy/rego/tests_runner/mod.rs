@@ -19,6 +19,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::{Files, Finding, Findings, Severity};
@@ -54,6 +55,14 @@ pub struct RegoTestResult {
     pub prints: Vec<String>,
     /// `None` where no clock was given, or the test did not run.
     pub duration: Option<Duration>,
+}
+
+impl RegoTestResult {
+    /// `data.authz_test.test_x[note]`
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.package, self.name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +104,24 @@ pub(in super::super) fn run_selected_tests(
         return load_errors(findings);
     };
     run::run(&loaded, files, selected)
+}
+
+/// The names of the rules that have a selected case, of the tables that are asked about.
+pub(super) fn tables_of_cases(
+    loaded: &Loaded,
+    files: &Files,
+    is_asked: &dyn Fn(&str) -> bool,
+    is_selected: &dyn Fn(&str) -> bool,
+) -> BTreeSet<String> {
+    // `data.authz_test.test_x#01[note]`
+    let rule_of = |name: &str| {
+        let (rule, _) = name.split_once('[')?;
+        let rule = rule.split_once('#').map_or(rule, |(rule, _)| rule);
+        is_asked(rule).then(|| rule.to_owned())
+    };
+    let selects = |name: &str| rule_of(name).is_some() && is_selected(name);
+    let results = run::run(loaded, files, TestRun { selects: &selects, clock: None });
+    results.iter().filter_map(|result| rule_of(&result.full_name())).collect()
 }
 
 /// What is wrong with the test modules: findings of a load that holds them too, and the inputs that no

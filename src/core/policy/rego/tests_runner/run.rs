@@ -68,8 +68,11 @@ pub(super) fn run(loaded: &Loaded, files: &Files, selected: TestRun<'_>) -> Vec<
         let mut secrets = secrets.get(test.definition.file.as_str()).cloned().unwrap_or_default();
         let problems = input_problems(test, index, loaded, files, &mut probes, &mut secrets);
         let index = index.unwrap_or_default();
-        let subject = Subject { test, index, secrets: &secrets, loaded };
-        results.extend(judge(&subject, seen, &problems, &mut probes));
+        let is_whole = (selected.selects)(&test.full_name());
+        let selects = |name: &str| is_whole || (selected.selects)(name);
+        let subject = Subject { test, index, secrets: &secrets, loaded, selects: &selects };
+        let judged = judge(&subject, seen, &problems, &mut probes);
+        results.extend(judged.into_iter().filter(|result| selects(&result.full_name())));
     }
     results
 }

@@ -16,7 +16,8 @@ const MAX_CASES: usize = 10_000;
 /// Of one table; the others are told without why.
 const MAX_EXPLAINED: usize = 50;
 
-/// One result a case, in the order of their keys. `whole` is what all of them share.
+/// One result a case, in the order of their keys; one that is not selected is not judged. `whole` is
+/// what all of them share.
 pub(super) fn results(
     subject: &Subject<'_>,
     whole: &RegoTestResult,
@@ -57,7 +58,7 @@ pub(super) fn results(
     let case = |(keys, value): (&Value, &Value)| {
         let name = format!("{}{}", whole.name, bracketed(keys));
         let case = RegoTestResult { name, duration, ..whole.clone() };
-        if *value == Value::Bool(true) {
+        if *value == Value::Bool(true) || !(subject.selects)(&case.full_name()) {
             return case;
         }
         explained += 1;

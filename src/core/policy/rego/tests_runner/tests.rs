@@ -283,6 +283,27 @@ fn only_selected_tests_run() {
 }
 
 #[test]
+fn a_case_of_a_table_is_selected_by_its_own_name_and_all_cases_by_that_of_their_rule() {
+    let text = "package p_test\n\ntest_a if true\n\ntest_t[note] if {\n\t\
+                some note, x in {\"one\": 1, \"two\": 2}\n\tx == 1\n}\n\n\
+                test_u[note] if {\n\tsome note in [\"one\", 1 / 0]\n}\n";
+    let mut files = Files::default();
+    files.insert("p_test.rego", text.as_bytes().to_vec()).unwrap();
+    let check = |part: &str, expected: &[&str]| {
+        let selects = |name: &str| name.contains(part);
+        let seen = run_selected_tests(&files, TestRun { selects: &selects, clock: None });
+        let told = |r: &RegoTestResult| format!("{} {}", r.name, word(&r.outcome));
+        assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected, "{part}");
+    };
+    check("test_t[one]", &["test_t[one] pass"]);
+    check("_test.test_t[two]", &["test_t[two] fail"]);
+    check("[three]", &[]);
+    check("test_t", &["test_t[one] pass", "test_t[two] fail"]);
+    check("test_a", &["test_a pass"]);
+    check("test_u", &["test_u error"]);
+}
+
+#[test]
 fn the_time_of_a_test_is_measured_by_the_clock_that_is_given() {
     thread_local!(static TICKS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
     fn clock() -> Duration {
