@@ -31,7 +31,8 @@ use crate::loader::{Failure, Guard};
 ///       expect: allow            # or deny, or error
 ///       reason: allowed          # optional
 ///       policy: orders.cedar:3   # optional: one that decided, by id or file:line
-///       relax: [empty_segments]  # optional: what the request's route keeps, as configured
+///       relax:                   # optional: what the request's route keeps, as configured
+///         - empty_segments
 ///
 /// A failure is told with the request, with what was expected and what came; that of a Rego test with
 /// the expression that was not true, the values in it and what `print` said. Headers but for a few,
