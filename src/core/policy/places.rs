@@ -40,7 +40,7 @@ pub(super) fn in_json(text: &str, path: &[&str]) -> (u32, u32) {
 }
 
 /// Behind the closing quote of the string that begins here.
-fn end_of_string(text: &str, start: usize) -> usize {
+pub(super) fn end_of_string(text: &str, start: usize) -> usize {
     let mut is_escaped = false;
     for (index, byte) in text.bytes().enumerate().skip(start + 1) {
         match byte {

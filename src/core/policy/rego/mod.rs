@@ -11,6 +11,7 @@ mod paths;
 mod rules;
 mod names;
 mod walk;
+mod signs;
 mod check;
 mod types;
 mod data;

@@ -168,9 +168,5 @@ pub(super) fn sized(expr: &Expr) -> Option<&Expr> {
 
 /// A whole number as one.
 fn number(value: f64) -> Json {
-    #[expect(clippy::cast_possible_truncation, reason = "looked at before")]
-    let whole = value as i64;
-    #[expect(clippy::cast_precision_loss, reason = "a number that is none becomes another input")]
-    let is_whole = (whole as f64).to_bits() == value.to_bits();
-    if is_whole { Json::from(whole) } else { Json::from(value) }
+    value.to_string().parse::<i64>().map_or_else(|_| Json::from(value), Json::from)
 }

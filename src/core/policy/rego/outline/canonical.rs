@@ -7,13 +7,11 @@
 
 use std::collections::BTreeSet;
 
-use regorus::unstable::{
-    ArithOp, AssignOp, BinOp, BoolOp, Expr, Literal, LiteralStmt, Query, Ref, Rule, RuleAssign,
-    RuleHead,
-};
+use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Ref, Rule, RuleAssign, RuleHead};
 
 use super::super::names::Names;
 use super::super::paths::{Static, static_part};
+use super::super::signs;
 use super::super::walk::{declared, names_in_pattern};
 
 /// The text of a rule; recursion is bounded by the scan before the parser.
@@ -190,10 +188,10 @@ impl Writer<'_> {
             }
             Expr::Call { fcn, params, .. } => format!("{}({})", self.expr(fcn), self.all(params)),
             Expr::UnaryExpr { expr, .. } => format!("-{}", self.expr(expr)),
-            Expr::BinExpr { op, lhs, rhs, .. } => self.infix(set_operator(op), lhs, rhs),
-            Expr::BoolExpr { op, lhs, rhs, .. } => self.infix(comparison(op), lhs, rhs),
-            Expr::ArithExpr { op, lhs, rhs, .. } => self.infix(arithmetic(op), lhs, rhs),
-            Expr::AssignExpr { op, lhs, rhs, .. } => self.infix(assignment(op), lhs, rhs),
+            Expr::BinExpr { op, lhs, rhs, .. } => self.infix(signs::of_sets(op), lhs, rhs),
+            Expr::BoolExpr { op, lhs, rhs, .. } => self.infix(signs::of_comparison(op), lhs, rhs),
+            Expr::ArithExpr { op, lhs, rhs, .. } => self.infix(signs::of_arithmetic(op), lhs, rhs),
+            Expr::AssignExpr { op, lhs, rhs, .. } => self.infix(signs::of_assignment(op), lhs, rhs),
             Expr::Membership { key, value, collection, .. } => {
                 let element = self.element(key.as_ref(), value);
                 format!("({element} in {})", self.expr(collection))
@@ -239,39 +237,4 @@ fn quoted(text: &str) -> String {
 fn sorted(mut items: Vec<String>) -> String {
     items.sort();
     items.join(", ")
-}
-
-const fn set_operator(op: &BinOp) -> &'static str {
-    match op {
-        BinOp::Intersection => "&",
-        BinOp::Union => "|",
-    }
-}
-
-const fn comparison(op: &BoolOp) -> &'static str {
-    match op {
-        BoolOp::Lt => "<",
-        BoolOp::Le => "<=",
-        BoolOp::Eq => "==",
-        BoolOp::Ge => ">=",
-        BoolOp::Gt => ">",
-        BoolOp::Ne => "!=",
-    }
-}
-
-const fn arithmetic(op: &ArithOp) -> &'static str {
-    match op {
-        ArithOp::Add => "+",
-        ArithOp::Sub => "-",
-        ArithOp::Mul => "*",
-        ArithOp::Div => "/",
-        ArithOp::Mod => "%",
-    }
-}
-
-const fn assignment(op: &AssignOp) -> &'static str {
-    match op {
-        AssignOp::Eq => "=",
-        AssignOp::ColEq => ":=",
-    }
 }

@@ -7,6 +7,7 @@ use marked_yaml::Node;
 
 use super::super::super::Files;
 use super::super::super::cases::yaml;
+use super::super::super::places::end_of_string;
 
 /// Paths below `data` with the file and the line, from 1, of their last key.
 pub(super) type Keys = BTreeMap<Vec<String>, (Arc<str>, u32)>;
@@ -112,18 +113,4 @@ impl Found {
             }
         }
     }
-}
-
-/// Behind the closing quote of the string that begins here.
-fn end_of_string(text: &str, start: usize) -> usize {
-    let mut is_escaped = false;
-    for (index, byte) in text.bytes().enumerate().skip(start + 1) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return index + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }

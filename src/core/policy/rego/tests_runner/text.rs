@@ -1,9 +1,9 @@
 //! Syntax trees as Rego text again: spans do not hold quotes and parentheses, so that a piece of the
 //! file is not always what it means.
 
-use regorus::unstable::{
-    ArithOp, AssignOp, BinOp, BoolOp, Expr, Import, Literal, LiteralStmt, Query, Ref, WithModifier,
-};
+use regorus::unstable::{Expr, Import, Literal, LiteralStmt, Query, Ref, WithModifier};
+
+use super::super::signs;
 
 /// A statement with its `with` modifiers.
 pub(super) fn statement(statement: &LiteralStmt) -> String {
@@ -71,22 +71,10 @@ pub(super) fn expr(of: &Expr) -> String {
         Expr::UnaryExpr { expr: of, .. } => format!("-{}", operand(of)),
         Expr::RefDot { refr, field, .. } => format!("{}.{}", expr(refr), field.0.text()),
         Expr::RefBrack { refr, index, .. } => format!("{}[{}]", expr(refr), expr(index)),
-        Expr::BinExpr { op, lhs, rhs, .. } => {
-            let sign = match op {
-                BinOp::Union => "|",
-                BinOp::Intersection => "&",
-            };
-            infix(lhs, sign, rhs)
-        }
-        Expr::BoolExpr { op, lhs, rhs, .. } => infix(lhs, bool_sign(op), rhs),
-        Expr::ArithExpr { op, lhs, rhs, .. } => infix(lhs, arith_sign(op), rhs),
-        Expr::AssignExpr { op, lhs, rhs, .. } => {
-            let sign = match op {
-                AssignOp::Eq => "=",
-                AssignOp::ColEq => ":=",
-            };
-            format!("{} {sign} {}", operand(lhs), operand(rhs))
-        }
+        Expr::BinExpr { op, lhs, rhs, .. } => infix(lhs, signs::of_sets(op), rhs),
+        Expr::BoolExpr { op, lhs, rhs, .. } => infix(lhs, signs::of_comparison(op), rhs),
+        Expr::ArithExpr { op, lhs, rhs, .. } => infix(lhs, signs::of_arithmetic(op), rhs),
+        Expr::AssignExpr { op, lhs, rhs, .. } => infix(lhs, signs::of_assignment(op), rhs),
         Expr::Membership { key, value, collection, .. } => {
             let key = key.as_ref().map(|key| format!("{}, ", operand(key))).unwrap_or_default();
             format!("{key}{} in {}", operand(value), operand(collection))
@@ -115,25 +103,4 @@ fn infix(lhs: &Expr, sign: &str, rhs: &Expr) -> String {
 
 fn list(items: &[Ref<Expr>]) -> String {
     items.iter().map(|item| operand(item)).collect::<Vec<_>>().join(", ")
-}
-
-const fn bool_sign(op: &BoolOp) -> &'static str {
-    match op {
-        BoolOp::Lt => "<",
-        BoolOp::Le => "<=",
-        BoolOp::Eq => "==",
-        BoolOp::Ge => ">=",
-        BoolOp::Gt => ">",
-        BoolOp::Ne => "!=",
-    }
-}
-
-const fn arith_sign(op: &ArithOp) -> &'static str {
-    match op {
-        ArithOp::Add => "+",
-        ArithOp::Sub => "-",
-        ArithOp::Mul => "*",
-        ArithOp::Div => "/",
-        ArithOp::Mod => "%",
-    }
 }
