@@ -112,7 +112,11 @@ impl Evaluation<'_> {
         count: usize,
     ) -> Result<Value, EvaluationError> {
         let definition = usize::try_from(number).ok().and_then(|n| rule.definitions.get(n));
-        let Some(definition) = definition else { return Ok(Value::Undefined) };
+        let Some(definition) = definition else {
+            let text = format!("the index names definition {number}, which is not there");
+            let policy = rule.definitions.first().map(|first| first.policy.clone());
+            return Err(EvaluationError { policy, text });
+        };
         let share = TIME_LIMIT / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         self.limit(share.max(MIN_TIME_LIMIT));
         let alone = self.engine().eval_rule_in_module(&definition.module, &definition.rule, false);

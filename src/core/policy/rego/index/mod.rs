@@ -96,8 +96,10 @@ impl Index {
     pub(super) fn candidates(&self, leaves: &Leaves<'_>) -> Vec<u32> {
         let mut found = self.always.clone();
         for (path, keys) in (0..).zip(&self.keys) {
-            if !keys.is_empty() {
-                keys.collect(leaves.at(path), &mut found);
+            match leaves.at(path) {
+                _ if keys.is_empty() => {}
+                Some(leaf) => keys.collect(leaf, &mut found),
+                None => found.extend((0..).zip(&self.definitions).map(|(number, _)| number)),
             }
         }
         found.sort_unstable();
@@ -134,13 +136,11 @@ impl Index {
 }
 
 impl<'a> Leaves<'a> {
-    fn at(&self, path: u16) -> &Leaf<'a> {
-        const NOTHING: &Leaf<'static> = &Leaf::Undefined;
+    /// `None` for a path that the index does not have, which is not the same as nothing there.
+    fn at(&self, path: u16) -> Option<&Leaf<'a>> {
         let index = usize::from(path);
-        match (self.seen.get(index), self.places.get(index)) {
-            (Some(leaf), Some(place)) => leaf.get_or_init(|| place.read(self.subject)),
-            _ => NOTHING,
-        }
+        let (leaf, place) = (self.seen.get(index)?, self.places.get(index)?);
+        Some(leaf.get_or_init(|| place.read(self.subject)))
     }
 }
 

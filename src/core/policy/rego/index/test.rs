@@ -65,7 +65,10 @@ pub(super) enum Held {
 impl Test {
     pub(super) fn holds(&self, leaves: &Leaves<'_>) -> Held {
         match self {
-            Self::Plain(plain) => plain.holds(leaves.at(plain.path)),
+            // Without the value only the engine can say.
+            Self::Plain(plain) => {
+                leaves.at(plain.path).map_or(Held::Raises, |leaf| plain.holds(leaf))
+            }
             Self::Helper(helper) => helper.holds(leaves),
         }
     }
