@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-AREAS = ["ids", "leaf", "chain", "domains", "validity", "keys", "extensions", "encodings", "crls"]
+AREAS = ["ids", "leaf", "chain", "domains", "validity", "algorithms", "extensions", "encodings", "crls"]
 
 
 def main():
