@@ -26,7 +26,7 @@ use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::tls::ServerTls;
+use crate::tls::{self, Credentials, ServerTls};
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
@@ -108,7 +108,7 @@ impl Sidecar {
             tasks: JoinSet::new(),
             servers,
         };
-        sidecar.start_tasks(bound, events);
+        sidecar.start_tasks(bound, events)?;
         Ok(sidecar)
     }
 
@@ -116,25 +116,28 @@ impl Sidecar {
         &mut self,
         bound: Vec<(listen::Settings, Bound)>,
         events: tokio::sync::mpsc::Receiver<crate::store::Event>,
-    ) {
+    ) -> anyhow::Result<()> {
         let live = &self.live;
-        let tls: Arc<ArcSwapOption<ServerTls>> = Arc::default();
+        let credentials: Arc<ArcSwapOption<Credentials>> = Arc::default();
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&tls), can_shake));
+        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&credentials), can_shake));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
+        let tls = ServerTls::new(&live.clock, &tls::Settings::default())?;
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
             let serving = Serving {
                 settings,
                 service: Arc::clone(&live.service),
                 gate: Arc::clone(gate),
                 tls: Arc::clone(&tls),
+                credentials: Arc::clone(&credentials),
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());
             self.tasks.spawn(feed::listener(live, bound, serving, shaking.clone(), stop));
         }
+        Ok(())
     }
 
     /// The addresses of the listeners, in the order of the file.
