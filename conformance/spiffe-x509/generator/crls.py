@@ -37,7 +37,7 @@ def cases():
     good("two-lists", "each issuer has its own list", [root.crl(other.serial), below.crl(other.serial)], of=deep)
     bad("two-lists-and-one-revokes", LEAF, "each issuer's list counts",
         [root.crl(other.serial), below.crl(deep.serial)], of=deep)
-    bad("revoked-before-notBefore", LEAF, "the date of the revocation does not matter",
+    bad("revoked-before-it-began", LEAF, "the date of the revocation does not matter",
         [root.crl(leaf.serial, begin="2019-01-01T00:00:00Z")])
     bad("expired", STALE, "a list that is out of date cannot say that nothing is revoked",
         [root.crl(begin="2026-05-01T00:00:00Z", end="2026-05-31T23:59:59Z")])
