@@ -136,7 +136,7 @@ def signatures(suite, root):
     suite.accept("root-signed-by-itself-with-sha1", "a root's own signature is not looked at: the bundle vouches for it",
                  "RFC 5280 §6.1", root.issue(), Authority("a", digest="sha1"))
     other = p384.key.algorithm("sha384")
-    suite.refuse("algorithms-differ", "trust.malformed", "a certificate names one algorithm in both places", section,
+    suite.refuse("algorithms-differ", "trust.bad_signature", "a certificate names one algorithm in both places", section,
                  root.issue(outer=other), root, attack="I20")
     unknown = sequence(oid("1.3.6.1.4.1.55555.8"))
     suite.refuse("algorithm-unknown", ALGORITHM, "a signature's algorithm is known here", section,
@@ -148,12 +148,12 @@ def signatures(suite, root):
     suite.refuse("signed-rsa-pss-sha1", ALGORITHM, "PSS is not made over SHA-1", section,
                  rsa.issue(digest="pss", algorithm=short), rsa, attack="I20")
     no_null = sequence(oid("1.2.840.113549.1.1.11"))
-    suite.refuse("rsa-without-null", ALGORITHM, "RSA's parameters are NULL (RFC 4055 §5)", section,
+    suite.accept("rsa-without-null", "RSA's parameters may be absent where NULL belongs", "RFC 4055 §5",
                  rsa.issue(algorithm=no_null), rsa)
     with_null = sequence(oid("1.2.840.10045.4.3.2"), null())
     suite.refuse("ecdsa-with-null", ALGORITHM, "ECDSA has no parameters (RFC 5758 §3.2)", section,
                  root.issue(algorithm=with_null), root)
-    suite.refuse("signature-with-unused-bits", "trust.malformed", "a signature is whole octets", section,
+    suite.refuse("signature-with-unused-bits", "svid.malformed", "a signature is whole octets", section,
                  root.issue(raw=unused_bits), root)
 
 

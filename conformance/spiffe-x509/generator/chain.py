@@ -115,13 +115,27 @@ def rights(suite, root):
          ku=(key_usage("keyCertSign"), True))
     good("issuer-whose-constraints-are-not-critical", "RFC 5280 §6.1.4 (k) asks for cA, not for the mark",
          "RFC 5280 §6.1.4", bc=(basic_constraints(True), False))
+    good("issuer-whose-key-usage-is-not-critical", "keyUsage of a CA that is no SVID need not be critical",
+         "RFC 5280 §4.2.1.3", ku=(key_usage("keyCertSign"), False))
+    by("issuer-that-is-an-svid-and-its-key-usage-is-not-critical", "keyUsage is critical on every SVID", usage,
+       KEY_USAGE, ku=(key_usage("keyCertSign"), False), san=(names(uri("spiffe://a.test")), False))
+    by("issuer-whose-id-has-a-path", "the ID of a signing certificate has no path", "trust.issuer_id",
+       "X509-SVID §3.2", san=(names(uri("spiffe://a.test/ca")), False))
+    by("issuer-with-two-ids", "a signing certificate that is an SVID has one URI name", "trust.issuer_id",
+       "X509-SVID §2", san=(names(uri("spiffe://a.test"), uri("spiffe://b.test")), False))
+    by("issuer-whose-id-is-not-canonical", "the ID of a signing certificate is an ID", "trust.issuer_id",
+       "SPIFFE-ID §2.1", san=(names(uri("spiffe://A.test")), False))
+    good("issuer-with-the-id-of-another-domain", "the ID of a signing certificate only should be of its leaves' domain",
+         "X509-SVID §3.2", san=(names(uri("spiffe://b.test")), False))
+    good("issuer-with-another-uri", "a CA that is no SVID may have any name", "RFC 5280 §4.2.1.6",
+         san=(names(uri("https://a.test/ca")), False))
     good("issuer-with-the-id-of-its-domain", "a signing certificate may itself carry the trust domain's ID",
          "X509-SVID §3.2", san=(names(uri("spiffe://a.test")), False))
     workload = root.issue("spiffe://a.test/mallory", key_name="mallory")
     forged = Authority("SPIRE", key_name="mallory", subject=distinguished_name("", "SPIRE"))
     suite.refuse("leaf-as-an-issuer", "trust.issuer_not_ca", "a workload's key signs nobody", BASIC,
                  forged.issue("spiffe://a.test/admin"), root, chain=[workload.der], attack="I16")
-    suite.refuse("bytes-after-an-intermediate", "trust.unknown_issuer", "what is no certificate is no issuer",
+    suite.refuse("bytes-after-an-intermediate", "trust.malformed", "nothing follows an intermediate's certificate",
                  "RFC 5280 §4.1", root.intermediate("tail", tail=b"\x00").issue(), root, attack="I21")
     tampered = root.issue(change_signature=lambda der: der[:-1] + bytes([der[-1] ^ 1]))
     suite.refuse("signature-changed-in-a-leaf", "trust.bad_signature", "each signature is its issuer's",
@@ -170,7 +184,7 @@ def path_lengths(suite, root):
     again = zero.intermediate("limited", key_name="limited again")
     suite.accept("path-length-of-a-root-self-issued", "a root that renews its own key is not counted", section,
                  again.issue(), zero)
-    suite.refuse("path-length-negative", "trust.unknown_issuer", "a path length is not negative", section,
+    suite.refuse("path-length-negative", "trust.malformed", "a path length is not negative", section,
                  root.intermediate("negative", bc=(sequence(boolean(True), integer(-1)), True)).issue(), root)
 
 

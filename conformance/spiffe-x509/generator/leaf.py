@@ -112,6 +112,7 @@ def basic_constraint_cases(suite, root):
     suite.refuse("ca-with-the-key-usage-of-a-ca", "svid.is_ca", "a signing certificate is no leaf",
                  "X509-SVID §3.2", root.issue(bc=(basic_constraints(True), True),
                                               ku=(key_usage("keyCertSign", "cRLSign"), True)), root, attack="I07")
+    ca("ca-as-one", "a TRUE that is no DER is not taken for FALSE", bc=(sequence(tlv(0x01, b"\x01")), True))
     suite.refuse("ca-of-a-server", "svid.is_ca", "a server's leaf has cA false", "X509-SVID §4.1",
                  root.issue(bc=(basic_constraints(True), True)), root, attack="I07", role="server")
     suite.refuse("signing-certificate-of-the-domain", "svid.root_path",
@@ -119,8 +120,6 @@ def basic_constraint_cases(suite, root):
                  root.issue("spiffe://a.test", bc=(basic_constraints(True), True),
                             ku=(key_usage("keyCertSign", "cRLSign"), True)), root, attack="I07")
     for name, rule, value in [
-            ("basic-constraints-with-a-boolean-of-one", "a BOOLEAN is 0x00 or 0xff (X.690 §11.1)",
-             sequence(tlv(0x01, b"\x01"))),
             ("basic-constraints-that-do-not-parse", "what does not parse says nothing", b"\x30\x05\x01"),
             ("bytes-after-the-basic-constraints", "bytes after its end make a value no DER",
              basic_constraints(False) + boolean(True)),
