@@ -7,4 +7,6 @@ mod id;
 mod svid;
 
 pub use id::{SpiffeId, SpiffeIdError, TrustDomain};
-pub use svid::{CertificateFacts, Claimed, Issuer, IssuerError, KeyUsageFault, Leaf, SvidError};
+pub use svid::{
+    CertificateFacts, Claimed, Issuer, IssuerError, KeyFault, KeyUsageFault, Leaf, Links, SvidError,
+};

@@ -19,6 +19,8 @@ mod chains;
 mod connections;
 mod outgoing;
 mod pki;
+mod issuers;
+mod revocation;
 
 const WEB: &str = "spiffe://a.test/ns/shop/sa/web";
 const ORDERS: &str = "spiffe://a.test/ns/shop/sa/orders";

@@ -19,12 +19,16 @@ use self::certificate::{MAX_CLAIMED_ID_BYTES, parse, printable};
 use super::id::{SpiffeId, SpiffeIdError};
 
 mod certificate;
+mod key;
 mod issuer;
+mod links;
 #[cfg(test)]
 mod tests;
 
 pub use self::certificate::{CertificateFacts, Claimed};
 pub use self::issuer::{Issuer, IssuerError};
+pub use self::key::KeyFault;
+pub use self::links::Links;
 
 /// An SVID takes one or two KiB; more only costs parsing time before anything is proven.
 const MAX_CERTIFICATE_BYTES: usize = 32 << 10;
@@ -67,6 +71,8 @@ pub enum SvidError {
     KeyUsage(KeyUsageFault),
     #[error("extendedKeyUsage lacks {missing} (X509-SVID §4.4)")]
     ExtendedKeyUsage { missing: &'static str },
+    #[error("the SVID's key is not accepted: {0}")]
+    WeakKey(KeyFault),
 }
 
 /// What is wrong with a leaf's keyUsage.
@@ -100,6 +106,7 @@ impl SvidError {
             Self::IsCa => "svid.is_ca",
             Self::KeyUsage(_) => "svid.key_usage",
             Self::ExtendedKeyUsage { .. } => "svid.extended_key_usage",
+            Self::WeakKey(_) => "svid.weak_key",
         }
     }
 }
@@ -127,6 +134,7 @@ impl Leaf {
         check_basic_constraints(&certificate)?;
         check_key_usage(&certificate)?;
         check_extended_key_usage(&certificate)?;
+        key::check_key(certificate.public_key()).map_err(SvidError::WeakKey)?;
         let facts = certificate::facts(der, &certificate)
             .ok_or(SvidError::Malformed("its validity cannot be represented"))?;
         Ok(Self { id, facts })
