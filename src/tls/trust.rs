@@ -137,6 +137,26 @@ impl Trust {
         let path_until = bundle.verify_path(&presented)?;
         Ok(Verified { until: path_until.min(read.facts.not_after), leaf: read })
     }
+
+    /// The path alone, under the bundle of a domain that the caller names: for the conformance suites
+    /// of certificates that are no SVIDs. It identifies nobody.
+    ///
+    /// # Errors
+    /// The first check that failed.
+    pub(crate) fn verify_path(
+        &self,
+        domain: &TrustDomain,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Timestamp, TrustError> {
+        check_size(leaf, intermediates)?;
+        let bundle = self.domains.get(domain).filter(|bundle| !bundle.anchors.is_empty());
+        let bundle = bundle.ok_or_else(|| TrustError::NoBundle(domain.clone()))?;
+        let revocation = &self.revocation;
+        bundle.verify_path(&Presented { leaf, intermediates, role, now, revocation })
+    }
 }
 
 /// The keys that more than one bundle holds, in the order of the first of their trust domains.

@@ -55,8 +55,7 @@ fn case(case: &Value) -> Case {
     };
     let mut chain = vec![der(&text("peer_certificate"))];
     chain.extend(pems(&case["untrusted_intermediates"]).map(|pem| der(&pem)));
-    let crl =
-        |pem: String| CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let crl = |pem: String| CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).unwrap();
     Case {
         id: text("id"),
         role: if case["role"] == "server" { Role::Server } else { Role::Client },

@@ -66,12 +66,12 @@ pub(super) fn run(file: &str, suite: Suite) -> Vec<CaseResult> {
 
 fn run_case(case: &Case) -> Result<CaseOutcome, String> {
     let domain = TrustDomain::parse(DOMAIN).map_err(|error| error.to_string())?;
-    let _crls = crls(&case.crls)?;
+    let crls = crls(&case.crls)?;
     let bundles = [(domain.clone(), certificates(&case.trusted_certs)?)].into();
     let chain = Chain {
         leaf: certificate(&case.peer_certificate)?,
         intermediates: certificates(&case.untrusted_intermediates)?,
-        trust: Trust::new(&bundles),
+        trust: Trust::new(&bundles, &crls),
     };
     let time = case.validation_time.as_deref().unwrap_or(ANY_TIME);
     let now = Timestamp::parse(time).map_err(|error| format!("`{time}`: {error}"))?;

@@ -110,11 +110,11 @@ fn chain(case: &Case) -> Result<Chain, String> {
         let name = TrustDomain::parse(name).map_err(|error| format!("`{name}`: {error}"))?;
         bundles.insert(name, certificates(roots)?);
     }
-    let _crls = crls(&case.crls)?;
+    let crls = crls(&case.crls)?;
     Ok(Chain {
         leaf: certificate(&case.peer_certificate)?,
         intermediates: certificates(&case.untrusted_intermediates)?,
-        trust: Trust::new(&bundles),
+        trust: Trust::new(&bundles, &crls),
     })
 }
 
