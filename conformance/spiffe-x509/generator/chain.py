@@ -268,28 +268,31 @@ def uri_constraints(suite, root):
 
 
 def roots(suite, root):
-    bad_root, section = "trust.unknown_issuer", "X509-SVID §3.2"
+    section, not_ca = "X509-SVID §3.2", "trust.issuer_not_ca"
 
-    def unusable(name, rule, **changes):
+    def unusable(name, reason, rule, **changes):
         one = Authority(name, **changes)
-        suite.refuse(name, bad_root, rule, section, one.issue(), [root, one], attack="I16")
+        suite.refuse(name, reason, rule, section, one.issue(), [root, one], attack="I16")
         suite.accept(name + "-beside-a-good-root", "a root that signs nothing spoils no other", section,
                      root.issue(), [one, root])
 
-    unusable("root-without-ca", "a root is a CA", bc=(basic_constraints(False), True))
-    unusable("root-without-basic-constraints", "a root is a CA and says so", bc=None)
-    unusable("root-without-key-cert-sign", "a root may sign certificates", ku=(key_usage("cRLSign"), True))
-    unusable("root-that-is-a-leaf", "a leaf in a bundle vouches for nobody",
+    unusable("root-without-ca", not_ca, "a root is a CA", bc=(basic_constraints(False), True))
+    unusable("root-without-basic-constraints", not_ca, "a root is a CA and says so", bc=None)
+    unusable("root-without-key-cert-sign", "trust.issuer_key_usage", "a root may sign certificates",
+             ku=(key_usage("cRLSign"), True))
+    unusable("root-that-is-a-leaf", not_ca, "a leaf in a bundle vouches for nobody",
              bc=(basic_constraints(False), True), ku=(key_usage("digitalSignature"), True),
              san=(names(uri("spiffe://a.test/web")), False))
     alone = Authority("no ca", bc=(basic_constraints(False), True))
-    suite.refuse("only-root-without-ca", "trust.no_bundle", "a bundle without a usable root trusts nobody",
+    suite.refuse("only-root-without-ca", not_ca, "a bundle without a usable root trusts nobody",
                  "SPIFFE Trust Domain and Bundle §4.1.3", alone.issue(), alone, attack="I16")
     suite.accept("root-without-key-usage", "a root that is older than SPIFFE may lack keyUsage", "RFC 5280 §6.1.1",
                  Authority("old", ku=None).issue(), Authority("old", ku=None))
     namesake = Authority("a", key_name="another a")
-    suite.refuse("root-of-the-same-name", "trust.bad_signature", "a name does not make an issuer", PATH,
+    suite.refuse("root-of-the-same-name", "trust.unknown_issuer", "a key identifier tells a CA from its namesake", PATH,
                  namesake.issue(), root)
+    suite.refuse("root-of-the-same-name-without-key-id", "trust.bad_signature", "a name does not make an issuer", PATH,
+                 namesake.issue(aki=None), root)
     suite.accept("two-roots-of-one-name-first", "of two CAs with one name the one that signed counts", PATH,
                  root.issue(), [root, namesake])
     suite.accept("two-roots-of-one-name-second", "of two CAs with one name the one that signed counts", PATH,

@@ -60,7 +60,7 @@ def cases():
     suite.accept("one-root-in-two-bundles", "a root that stands in two bundles speaks for both domains",
                  "SPIFFE Trust Domain and Bundle §6.2", a.issue(OF_B), {"a.test": a, "b.test": [b, a]}, id=OF_B)
     namesake = Authority("a", key_name="another a")
-    suite.refuse("federated-ca-of-the-same-name", "trust.bad_signature",
+    suite.refuse("federated-ca-of-the-same-name", STRANGER,
                  "a federated CA with our CA's name does not speak for us", FEDERATION, namesake.issue(),
                  {"a.test": a, "b.test": namesake}, attack="I05")
     suite.accept("federated-ca-of-the-same-name-for-its-own", "two domains' CAs may have one name", FEDERATION,

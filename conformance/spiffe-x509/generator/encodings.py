@@ -29,7 +29,7 @@ def versions(suite, root):
     suite.refuse("version-1-intermediate", "trust.malformed", "a certificate of version 1 is no CA",
                  "RFC 5280 §6.1.4", root.intermediate("i", version=None, extensions=None).issue(), root, attack="I21")
     old = Authority("old", version=None, extensions=None)
-    suite.refuse("version-1-root", "trust.unknown_issuer", "a root of version 1 does not say that it is a CA",
+    suite.refuse("version-1-root", "trust.issuer_not_ca", "a root of version 1 does not say that it is a CA",
                  "X509-SVID §4.1", old.issue(), [old, root], attack="I21")
 
 
