@@ -81,21 +81,3 @@ fn the_format_of_x509_limbo_is_read_and_its_leaves_are_nobody() {
     assert_eq!(limbo("validity::root-expired", "FAILURE"), CaseOutcome::Passed);
     assert!(matches!(limbo("validity::root-expired", "SUCCESS"), CaseOutcome::Failed { .. }));
 }
-
-/// `--cases` of x509-limbo's own file; they are not part of the repository.
-#[test]
-fn the_cases_of_x509_limbo_end_as_listed() {
-    let limbo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/fixtures/x509-limbo/limbo.json");
-    if !limbo.is_file() {
-        return;
-    }
-    let suite = crate::commands::conformance::Suite::SpiffeX509;
-    let results = crate::commands::conformance::results(suite, Some(&limbo), None).unwrap();
-    let failed = |result: &&CaseResult| {
-        matches!(result.outcome, CaseOutcome::Failed { .. } | CaseOutcome::Errored { .. })
-    };
-    let failed: Vec<_> = results.iter().filter(failed).map(|result| &result.name).collect();
-    assert!(failed.is_empty(), "{failed:?}");
-    assert!(results.len() > 200);
-}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use portreeve::dev::{Entry, Settings, WorkloadApi};
 use portreeve::tls::{Role, Trust};
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{SpiffeId, TrustDomain};
+use portreeve_core::spiffe::{Leaf, SpiffeId, TrustDomain};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SigningKey;
 use rustls::time_provider::TimeProvider;
@@ -64,6 +64,34 @@ async fn the_crate_agrees_with_every_case_but_for_the_listed_differences() {
     let agreed: Vec<_> = listed.difference(&seen).collect();
     assert!(unlisted.is_empty(), "{} differ and are not listed: {unlisted:#?}", unlisted.len());
     assert!(agreed.is_empty(), "listed as different, but the crate agrees: {agreed:#?}");
+}
+
+/// A byte that another takes the place of makes the same certificate but for its signature, which the
+/// reading of an ID does not look at.
+#[test]
+fn every_byte_in_an_id_is_judged_as_the_crate_judges_it() {
+    let good = cases().into_iter().find(|case| case.id == "leaf::client").unwrap();
+    let der = good.chain[0].to_vec();
+    let id = b"spiffe://a.test/web";
+    let start = der.windows(id.len()).position(|window| window == id).unwrap();
+    let (mut accepted, mut lowered) = (0, Vec::new());
+    for place in [b"spiffe://".len(), b"spiffe://a.test/".len()] {
+        for byte in 0..=u8::MAX {
+            let mut der = der.clone();
+            der[start + place] = byte;
+            let ours = Leaf::read(&der).map(|leaf| leaf.id.to_string());
+            let theirs = spiffe::cert::spiffe_id_from_der(&der).map(|id| id.to_string());
+            match (ours, theirs) {
+                (Ok(ours), Ok(theirs)) if ours == theirs => accepted += 1,
+                (Err(_), Err(_)) => {}
+                (Err(_), Ok(_)) => lowered.push(byte),
+                (ours, theirs) => panic!("byte {byte} at {place}: {ours:?}, the crate {theirs:?}"),
+            }
+        }
+    }
+    // 26 letters, 10 digits and 3 marks in a trust domain, upper-case letters too in a path.
+    assert_eq!(accepted, 39 + 65);
+    assert_eq!(lowered, (b'A'..=b'Z').collect::<Vec<_>>(), "the crate makes upper case lower");
 }
 
 fn serve(socket: &Path, bundles: &Bundles) -> WorkloadApi {
