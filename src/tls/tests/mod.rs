@@ -15,6 +15,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::identity::Snapshot;
 
+mod alerts;
 mod chains;
 mod connections;
 mod outgoing;
