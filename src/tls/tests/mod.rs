@@ -22,6 +22,7 @@ mod outgoing;
 mod pki;
 mod issuers;
 mod revocation;
+mod settings;
 
 const WEB: &str = "spiffe://a.test/ns/shop/sa/web";
 const ORDERS: &str = "spiffe://a.test/ns/shop/sa/orders";
