@@ -200,6 +200,7 @@ mod tests {
             T1 allow spiffe://td/web GET https://orders/a allowed a.rego:3 a
             T2 deny  (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 refused 10.0.0.0/24 tls.no_certificate (3) c
+            T4 refused 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
             T5 log stop
             T6 policy rejected /p 4f1c no \u{1b}
         "#]],
@@ -214,6 +215,7 @@ mod tests {
             expect![[r#"
             T2 ESC[31mdeny ESC[0m (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 ESC[31mrefusedESC[0m 10.0.0.0/24 tls.no_certificate (3) c
+            T4 ESC[31mrefusedESC[0m 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
         "#]],
         );
     }
