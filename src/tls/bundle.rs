@@ -108,7 +108,7 @@ impl Bundle {
         presented: &Presented<'_>,
     ) -> Result<Timestamp, TrustError> {
         let Presented { now, revocation, .. } = *presented;
-        let mut intermediates = 0_u32;
+        let (mut above, mut counted) = (0_u32, 0_u32);
         let mut until = None::<Timestamp>;
         let mut issued: &Cert<'_> = path.end_entity();
         for certificate in path.intermediate_certificates() {
@@ -120,10 +120,12 @@ impl Bundle {
                 let info = certificate.subject_public_key_info();
                 let key = element(&info, Tag::Sequence).map_or(&[][..], |(key, _)| key);
                 let signer = Signer { key, may_sign_crls: issuer.may_sign_crls };
-                check_revoked(revocation, issued, signer, intermediates)?;
+                check_revoked(revocation, issued, signer, above)?;
             }
             until = Some(until.map_or(issuer.not_after, |until| until.min(issuer.not_after)));
-            intermediates += 1;
+            above += 1;
+            // RFC 5280 §4.2.1.9: a CA that only renewed itself takes no step.
+            counted += u32::from(certificate.subject() != certificate.issuer());
             issued = certificate;
         }
         let anchor = path.anchor();
@@ -136,12 +138,12 @@ impl Bundle {
         if now < root.not_before {
             return Err(TrustError::RootNotYetValid(root.not_before));
         }
-        if root.path_length.is_some_and(|most| intermediates > most) {
+        if root.path_length.is_some_and(|most| counted > most) {
             return Err(TrustError::PathLength);
         }
         let signer =
             Signer { key: &anchor.subject_public_key_info, may_sign_crls: root.may_sign_crls };
-        check_revoked(revocation, issued, signer, intermediates)?;
+        check_revoked(revocation, issued, signer, above)?;
         Ok(until.map_or(root.not_after, |until| until.min(root.not_after)))
     }
 }

@@ -24,8 +24,6 @@ pub enum TrustError {
     NotYetValid { not_before: Timestamp, seconds: i64 },
     #[error("the SVID ends before it begins")]
     Validity,
-    #[error("the SVID has a critical extension that is not known (RFC 5280 §4.2)")]
-    LeafCriticalExtension,
     #[error("no root in the bundle of the SVID's own trust domain issued it")]
     UnknownIssuer,
     #[error("a signature in the chain is not by the issuer that it names, or by a namesake of it")]
@@ -84,7 +82,6 @@ impl TrustError {
             Self::Expired { .. } => "svid.expired",
             Self::NotYetValid { .. } => "svid.not_yet_valid",
             Self::Validity => "svid.validity",
-            Self::LeafCriticalExtension => "svid.critical_extension",
             Self::UnknownIssuer => "trust.unknown_issuer",
             Self::BadSignature => "trust.bad_signature",
             Self::IntermediateValidity => "trust.intermediate_validity",
@@ -105,8 +102,9 @@ impl TrustError {
 
     pub(super) fn of_leaf(error: webpki::Error) -> Self {
         match error {
-            webpki::Error::UnsupportedCriticalExtension => Self::LeafCriticalExtension,
-            other => Self::of_path(other),
+            webpki::Error::UnsupportedCriticalExtension => SvidError::CriticalExtension.into(),
+            webpki::Error::SignatureAlgorithmMismatch => Self::BadSignature,
+            _ => SvidError::Malformed("it is not strictly encoded, or repeats a field").into(),
         }
     }
 
@@ -142,7 +140,7 @@ impl TrustError {
     }
 
     /// The error that makes rustls send the alert of RFC 8446 §6.2 that fits.
-    fn alerting(&self) -> CertificateError {
+    pub(super) fn alerting(&self) -> CertificateError {
         match self {
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::IntermediateValidity => {
                 CertificateError::Expired
@@ -156,7 +154,6 @@ impl TrustError {
             | Self::ChainBytes(_)
             | Self::Leaf(_)
             | Self::Validity
-            | Self::LeafCriticalExtension
             | Self::BadSignature
             | Self::Issuer(_)
             | Self::PathLength

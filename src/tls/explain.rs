@@ -1,9 +1,11 @@
 //! Why no path held, where path validation says less than could be known: read on refusals only.
 
 use portreeve_core::spiffe::{IssuerError, Links};
+use x509_parser::asn1_rs::Tag;
 
 use super::bundle::{Bundle, Presented};
 use super::error::TrustError;
+use super::revocation::element;
 
 impl Bundle {
     /// Names the rule behind a failure of the path: an issuer's weak key is seen by path validation
@@ -19,11 +21,13 @@ impl Bundle {
             .filter_map(|der| Links::read(der))
             .collect();
         let named = |subject: &[u8]| chain.iter().any(|links| links.issuer == subject);
+        // A bundle may hold thousands of roots: only those that the chain names are read.
         let roots: Vec<_> = self
-            .roots
+            .anchors
             .iter()
-            .filter_map(|root| Some((Links::read(&root.der)?, root.issuer)))
-            .filter(|(links, _)| named(links.subject))
+            .zip(&self.roots)
+            .filter(|(anchor, _)| chain.iter().any(|links| names(links, &anchor.subject)))
+            .filter_map(|(_, root)| Some((Links::read(&root.der)?, root.issuer)))
             .collect();
         let issuers = roots.iter().map(|(links, _)| links);
         let issuers = issuers.chain(chain.iter().skip(1).filter(|links| named(links.subject)));
@@ -44,6 +48,11 @@ impl Bundle {
         }
         error
     }
+}
+
+/// Whether a certificate says that the holder of this name, written without tag and length, issued it.
+fn names(links: &Links<'_>, subject: &[u8]) -> bool {
+    element(links.issuer, Tag::Sequence).is_some_and(|(name, _)| name == subject)
 }
 
 /// Whether everybody with the name of its issuer says of itself that it has another key than the one

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{Claimed, IssuerError, Leaf, TrustDomain};
+use portreeve_core::spiffe::{Claimed, IssuerError, Leaf, Links, TrustDomain};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::bundle::{Bundle, Presented};
@@ -18,6 +18,10 @@ use super::revocation::{OverdueCrl, Revocation, UnusableCrl};
 pub(super) const MAX_CHAIN_CERTIFICATES: usize = 7;
 /// A chain of seven takes about 10 KiB; what is read before anything is proven is bounded.
 pub(super) const MAX_CHAIN_BYTES: usize = 32 << 10;
+
+/// Intermediates of one name could each have issued each other. A CA that is renewed and cross-signed
+/// has three; of six, path building would try hundreds of orders.
+const MAX_NAMESAKES: usize = 4;
 
 /// The roots of every trust domain that a snapshot knows, ready to verify with. Built once per
 /// snapshot, off the serving path; nothing in it changes, so nothing locks.
@@ -126,11 +130,7 @@ impl Trust {
     ) -> Result<Verified, TrustError> {
         check_size(leaf, intermediates)?;
         let read = Leaf::read(leaf)?;
-        let bundle = self
-            .domains
-            .get(read.id.trust_domain())
-            .filter(|bundle| !bundle.anchors.is_empty())
-            .ok_or_else(|| TrustError::NoBundle(read.id.trust_domain().clone()))?;
+        let bundle = self.bundle(read.id.trust_domain())?;
         check_validity(&read, now)?;
         let revocation = &self.revocation;
         let presented = Presented { leaf, intermediates, role, now, revocation };
@@ -138,24 +138,28 @@ impl Trust {
         Ok(Verified { until: path_until.min(read.facts.not_after), leaf: read })
     }
 
-    /// The path alone, under the bundle of a domain that the caller names: for the conformance suites
-    /// of certificates that are no SVIDs. It identifies nobody.
-    ///
-    /// # Errors
-    /// The first check that failed.
+    /// Verifies a path alone, under the bundle of a trust domain that the caller names and without
+    /// the rules of SVIDs: for suites of cases whose leaves are none. Returns the earliest end of the
+    /// issuers.
     pub(crate) fn verify_path(
         &self,
-        domain: &TrustDomain,
+        trust_domain: &TrustDomain,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         role: Role,
         now: Timestamp,
     ) -> Result<Timestamp, TrustError> {
         check_size(leaf, intermediates)?;
-        let bundle = self.domains.get(domain).filter(|bundle| !bundle.anchors.is_empty());
-        let bundle = bundle.ok_or_else(|| TrustError::NoBundle(domain.clone()))?;
         let revocation = &self.revocation;
-        bundle.verify_path(&Presented { leaf, intermediates, role, now, revocation })
+        let presented = Presented { leaf, intermediates, role, now, revocation };
+        self.bundle(trust_domain)?.verify_path(&presented)
+    }
+
+    fn bundle(&self, trust_domain: &TrustDomain) -> Result<&Bundle, TrustError> {
+        let bundle = self.domains.get(trust_domain);
+        bundle
+            .filter(|bundle| !bundle.anchors.is_empty())
+            .ok_or_else(|| TrustError::NoBundle(trust_domain.clone()))
     }
 }
 
@@ -198,6 +202,18 @@ fn check_size(
     let bytes = intermediates.iter().fold(leaf.len(), |sum, next| sum.saturating_add(next.len()));
     if bytes > MAX_CHAIN_BYTES {
         return Err(TrustError::ChainBytes(bytes));
+    }
+    if intermediates.len() > MAX_NAMESAKES {
+        check_namesakes(intermediates)?;
+    }
+    Ok(())
+}
+
+fn check_namesakes(intermediates: &[CertificateDer<'_>]) -> Result<(), TrustError> {
+    let links: Vec<_> = intermediates.iter().filter_map(|der| Links::read(der)).collect();
+    let namesakes = |name: &[u8]| links.iter().filter(|links| links.subject == name).count();
+    if links.iter().any(|links| namesakes(links.subject) > MAX_NAMESAKES) {
+        return Err(TrustError::PathBudget);
     }
     Ok(())
 }

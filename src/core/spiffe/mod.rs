@@ -4,6 +4,7 @@
 //! verified elsewhere (`tls`), under the bundle of the trust domain that the ID names.
 
 mod id;
+pub mod reasons;
 mod svid;
 
 pub use id::{SpiffeId, SpiffeIdError, TrustDomain};

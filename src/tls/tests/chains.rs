@@ -211,6 +211,8 @@ fn path_length_holds_for_intermediates_and_for_the_root() {
     let tls = orders_of(&short);
     accepted(&tls, &short.issue(WEB));
     refused(&tls, &short.intermediate("i").issue(WEB), "trust.path_length", bad);
+    // A root that renewed its key signed itself: that is no step (RFC 5280 §4.2.1.9).
+    accepted(&tls, &short.intermediate("a").issue(WEB));
 }
 
 #[test]
@@ -271,7 +273,7 @@ fn chains_are_bounded_in_number_and_in_bytes() {
 fn many_issuers_with_one_name_cost_a_bounded_number_of_attempts() {
     let root = Authority::root("a");
     // Every CA is named like every other, so each could have issued each.
-    let strangers: Vec<_> = (0..5).map(|_| Authority::root("a").intermediate("a").der()).collect();
+    let strangers: Vec<_> = (0..4).map(|_| Authority::root("a").intermediate("a").der()).collect();
     let client = root.issue(WEB).with_chain(|chain| chain.extend(strangers));
     accepted(&orders_of(&root), &client);
     let other = Authority::root("a");
@@ -279,6 +281,9 @@ fn many_issuers_with_one_name_cost_a_bounded_number_of_attempts() {
     let client = other.issue(WEB).with_chain(|chain| chain.extend(strangers));
     let (peer, _) = present(&orders_of(&root), &client);
     assert_eq!(peer.unwrap_err().reason, "trust.path_budget");
+    let client = client.with_chain(|chain| chain.truncate(5));
+    let (peer, _) = present(&orders_of(&root), &client);
+    assert_eq!(peer.unwrap_err().reason, "trust.bad_signature");
 }
 
 #[test]

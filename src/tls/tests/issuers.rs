@@ -1,6 +1,6 @@
 //! What makes a root or an intermediate fit to issue SVIDs, beyond what path validation looks at.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portreeve_core::Timestamp;
 use portreeve_core::spiffe::TrustDomain;
@@ -172,6 +172,9 @@ fn one_key_in_two_trust_domains_is_told_of_by_name() {
     assert_eq!(shared.sha256, portreeve_core::spiffe::Claimed::read(&a.der()).sha256);
 }
 
+/// What a peer that proves nothing may cost.
+const LIMIT: Duration = Duration::from_millis(50);
+
 /// The CPU time of this thread, since others share the machine.
 fn cpu<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let clock = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -184,7 +187,6 @@ fn cpu<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 #[test]
 fn what_is_too_long_too_large_or_too_tangled_is_refused_within_50_ms() {
-    const LIMIT: Duration = Duration::from_millis(50);
     let root = Authority::root("a");
     let trust = trust(&[&root]);
     let bounded = |svid: &Issued, reason: &str| {
@@ -206,15 +208,14 @@ fn what_is_too_long_too_large_or_too_tangled_is_refused_within_50_ms() {
 
 #[test]
 fn the_dearest_root_bounds_a_tangle_too() {
-    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
-    let root = Authority::root_of("a", key);
-    let trust = trust(&[&root]);
-    let p521 =
-        || Authority::root_of("a", KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap());
-    let tangle: Vec<_> = (0..6).map(|_| p521().intermediate("a").der()).collect();
-    let svid = p521().issue(WEB).with_chain(|chain| chain.extend(tangle));
-    let begun = Instant::now();
+    let root = || {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+        Authority::root_of("a", key)
+    };
+    let tangle: Vec<_> = (0..4).map(|_| root().intermediate("a").der()).collect();
+    let svid = root().issue(WEB).with_chain(|chain| chain.extend(tangle));
+    let trust = trust(&[&root()]);
     let (seen, spent) = cpu(|| verify(&trust, &svid));
-    eprintln!("{seen:?} {spent:?} {:?}", begun.elapsed());
-    assert!(spent < Duration::from_millis(500));
+    assert_eq!(seen, Err("trust.bad_signature"));
+    assert!(spent < LIMIT, "{spent:?}");
 }

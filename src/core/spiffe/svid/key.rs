@@ -43,7 +43,11 @@ pub enum KeyFault {
 /// Judges the key of one certificate.
 pub(super) fn check_key(key: &SubjectPublicKeyInfo<'_>) -> Result<(), KeyFault> {
     let algorithm = &key.algorithm.algorithm;
+    let parameters = key.algorithm.parameters.as_ref();
     if *algorithm == OID_PKCS1_RSAENCRYPTION {
+        if parameters.is_none_or(|parameters| parameters.tag() != Tag::Null) {
+            return Err(KeyFault::Malformed);
+        }
         match key.parsed() {
             Ok(PublicKey::RSA(rsa)) => check_rsa(&rsa),
             Ok(_) | Err(_) => Err(KeyFault::Malformed),
@@ -51,7 +55,7 @@ pub(super) fn check_key(key: &SubjectPublicKeyInfo<'_>) -> Result<(), KeyFault> 
     } else if *algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY {
         check_ec(key)
     } else if *algorithm == OID_SIG_ED25519 {
-        let is_whole = key.subject_public_key.data.len() == ED25519_BYTES;
+        let is_whole = key.subject_public_key.data.len() == ED25519_BYTES && parameters.is_none();
         if is_whole { Ok(()) } else { Err(KeyFault::Malformed) }
     } else {
         Err(KeyFault::Algorithm)
@@ -59,6 +63,11 @@ pub(super) fn check_key(key: &SubjectPublicKeyInfo<'_>) -> Result<(), KeyFault> 
 }
 
 fn check_rsa(key: &RSAPublicKey<'_>) -> Result<(), KeyFault> {
+    let is_negative = key.modulus.first().is_none_or(|first| first & 0x80 != 0);
+    let is_even = key.modulus.last().is_none_or(|last| last % 2 == 0);
+    if is_negative || is_even {
+        return Err(KeyFault::Malformed);
+    }
     let mut significant = key.modulus.iter().skip_while(|byte| **byte == 0);
     let first = significant.next().ok_or(KeyFault::Malformed)?;
     let leading_zeros = usize::try_from(first.leading_zeros()).map_err(|_| KeyFault::Malformed)?;
@@ -160,6 +169,13 @@ mod tests {
             rsa(bits, usual, Err(KeyFault::RsaBits(bits)));
         }
         rsa(2048, &[1, 0, 3], Ok(()));
+        let even = [vec![0], vec![0xff; 255], vec![0xfe]].concat();
+        let negative = vec![0xff; 256];
+        for modulus in [even, negative] {
+            let key = element(0x30, &[&element(2, &[&modulus]), &element(2, &[usual])]);
+            check(RSA, &[5, 0], &key, Err(KeyFault::Malformed));
+        }
+        check(RSA, &[], &[0x30, 0], Err(KeyFault::Malformed));
         for exponent in [&[1][..], &[3], &[17], &[1, 0, 0], &[1, 0, 2], &[2, 0, 0, 0, 1], &[0x81]] {
             rsa(2048, exponent, Err(KeyFault::RsaExponent));
         }
@@ -189,6 +205,7 @@ mod tests {
     fn of_other_algorithms_only_ed25519_is_known() {
         check(ED25519, &[], &[7; 32], Ok(()));
         check(ED25519, &[], &[7; 31], Err(KeyFault::Malformed));
+        check(ED25519, &[5, 0], &[7; 32], Err(KeyFault::Malformed));
         check(ED448, &[], &[7; 57], Err(KeyFault::Algorithm));
         check(DSA, &[], &[2, 1, 1], Err(KeyFault::Algorithm));
         check(RSA_PSS, &[], &[], Err(KeyFault::Algorithm));

@@ -241,6 +241,20 @@ fn serial_numbers_are_positive_and_of_bounded_length() {
 }
 
 #[test]
+fn a_critical_extension_that_a_leaf_may_not_have_is_refused() {
+    for (oid, content) in [
+        (&[1, 3, 6, 1, 9][..], &[5, 0][..]),
+        (&[2, 5, 29, 99], &[5, 0]),
+        (&[2, 5, 29, 30], b"\x30\x0c\xa0\x0a\x30\x08\x82\x06a.test"),
+    ] {
+        accepts(|p| p.custom_extensions = vec![extension(oid, false, content)]);
+        refuses("svid.critical_extension", |p| {
+            p.custom_extensions = vec![extension(oid, true, content)];
+        });
+    }
+}
+
+#[test]
 fn what_is_not_one_whole_certificate_is_malformed() {
     let good = leaf(|_| {});
     let reason = |der: &[u8]| Leaf::read(der).unwrap_err().reason();
