@@ -13,6 +13,7 @@ mod json_cases;
 mod rego;
 mod rego_summary;
 mod spiffe_id;
+mod spiffe_jwt;
 mod wire;
 
 use std::io::{Write as _, stdout};
@@ -33,6 +34,7 @@ use crate::loader::Guard;
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   spiffe-jwt          tokens that are JWT-SVIDs or break a rule of JWT-SVID, or Wycheproof's JWS vectors
 ///   cedar               requests with the decision, reasons and errors of Cedar
 ///   rego                queries and their results, in the format of OPA's compliance cases
 ///   evaluation          bundles that decide many inputs in each way, held against their meaning
@@ -77,16 +79,18 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    SpiffeJwt,
     Cedar,
     Rego,
     Evaluation,
 }
 
 impl Suite {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Policy,
         Self::CanonicalRequest,
         Self::SpiffeId,
+        Self::SpiffeJwt,
         Self::Cedar,
         Self::Rego,
         Self::Evaluation,
@@ -97,6 +101,7 @@ impl Suite {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::SpiffeJwt => "spiffe-jwt",
             Self::Cedar => "cedar",
             Self::Rego => "rego",
             Self::Evaluation => "evaluation",
@@ -154,6 +159,7 @@ fn results(
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::SpiffeJwt => spiffe_jwt::run(&json_cases::of(cases, embedded::SPIFFE_JWT)?),
         Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
         Suite::Evaluation => {

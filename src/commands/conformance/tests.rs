@@ -33,6 +33,11 @@ fn spiffe_id_cases_hold() {
 }
 
 #[test]
+fn spiffe_jwt_cases_hold() {
+    check(Suite::SpiffeJwt, 400);
+}
+
+#[test]
 fn cedar_cases_hold() {
     check(Suite::Cedar, 8);
 }
@@ -254,6 +259,7 @@ fn cases_are_what_the_published_schemas_say() {
             include_str!("../../../schemas/canonical-request-cases.json"),
         ),
         (embedded::SPIFFE_ID, include_str!("../../../schemas/spiffe-id-cases.json")),
+        (embedded::SPIFFE_JWT, include_str!("../../../schemas/spiffe-jwt-cases.json")),
         (embedded::REGO, include_str!("../../../schemas/rego-cases.json")),
         (embedded::CEDAR, include_str!("../../../schemas/cedar-cases.json")),
     ];
@@ -277,6 +283,7 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
+        ("conformance/spiffe-jwt/cases", embedded::SPIFFE_JWT),
         ("conformance/cedar/cases", embedded::CEDAR),
         ("conformance/rego/cases", embedded::REGO),
         ("conformance/evaluation/cases", embedded::EVALUATION),

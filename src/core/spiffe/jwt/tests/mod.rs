@@ -112,7 +112,7 @@ fn the_bundle_of_the_subjects_trust_domain_alone_counts() {
         JwtAuthorities::new([(domain("a.test"), a.as_bytes()), (domain("b.test"), b.as_bytes())]);
     check(&both, &ours.token(&claims()), Ok("spiffe://a.test/web"));
     check(&both, &theirs.token(&claims()), Err("jwt.unknown_key"));
-    let renamed = theirs.as_algorithm("ES256");
+    let renamed = theirs.with_algorithm("ES256");
     let header = json!({ "alg": "ES256", "kid": "one" }).to_string();
     check(&both, &renamed.token_of(&header, &claims().to_string()), Err("jwt.signature"));
     let foreign = claims_with("sub", json!("spiffe://c.test/web"));
@@ -271,7 +271,7 @@ fn only_the_compact_form_in_its_one_spelling_is_read() {
         (format!("{}.{}.", parts[0], parts[1]), "jwt.signature"),
         (format!("..{}", parts[2]), "jwt.malformed"),
         (format!("{}..{}", parts[0], parts[2]), "jwt.malformed"),
-        (format!("{}.{}.{}", parts[0], parts[1], &parts[2][..84]), "jwt.signature"),
+        (format!("{}.{}.{}", parts[0], parts[1], parts[2].split_at(84).0), "jwt.signature"),
         (format!("{token}AAAA"), "jwt.signature"),
         (format!("{}.{}.{}", parts[0], parts[1], "A".repeat(86)), "jwt.signature"),
         (format!("{}.{}.{}", parts[0], parts[1], "a".repeat(MAX_TOKEN_BYTES)), "jwt.too_large"),
