@@ -57,14 +57,16 @@ struct Vector {
     result: String,
 }
 
-pub(super) fn run(files: &[CaseFile]) -> Vec<CaseResult> {
+pub(super) fn run(files: Vec<CaseFile>) -> Vec<CaseResult> {
     let mut results = Vec::new();
+    let mut ours = Vec::new();
     for file in files {
         match serde_json::from_str::<Vectors>(&file.text) {
             Ok(vectors) => results.extend(run_vectors(&file.name, vectors)),
-            Err(_) => results.extend(json_cases::run(std::slice::from_ref(file), run_case)),
+            Err(_) => ours.push(file),
         }
     }
+    results.extend(json_cases::run(&ours, run_case));
     results
 }
 
