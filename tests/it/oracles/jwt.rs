@@ -10,8 +10,57 @@ use portreeve_core::spiffe::{JwtAuthorities, TrustDomain};
 use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
-/// Where it judges otherwise, and why. Accepted by one means: refused by the other.
-const DIFFERENCES: &[(&str, &[&str])] = &[];
+/// Where it judges otherwise, and why.
+const DIFFERENCES: &[(&str, &[&str])] = &[
+    ("its signature library has no ES512", &["algorithms: ES512"]),
+    (
+        "it wants a `kid`, which JWT-SVID §2.2 leaves optional",
+        &["keys: no key named, and one of two is of use", "keys: no key named, and one there"],
+    ),
+    (
+        "an entry that it cannot read costs the bundle, of which SPIFFE bundle §4.1.3 lets us ignore one",
+        &["bundles: a bundle with an entry that is no key"],
+    ),
+    (
+        "of two entries of one `kid` the last counts, whatever it is for; we use neither of two keys",
+        &[
+            "keys: a key of the same name for something else",
+            "keys: one key two times",
+            "keys: two keys of one name the other way round",
+        ],
+    ),
+    (
+        "of two members of one name the last counts, but for the header and the claims that it reads",
+        &[
+            "bundles: a bundle with a key's number twice",
+            "bundles: a bundle with its keys twice",
+            "subject: a member twice within a claim",
+        ],
+    ),
+    ("a published private key is used", &["keys: an entry with its private part"]),
+    ("weak generators are not looked for", &["keys: an RSA key of a broken generator"]),
+    (
+        "IDs are made canonical, not refused",
+        &["subject: a scheme in upper case", "subject: a trust domain in upper case"],
+    ),
+    ("an ID has no limit", &["subject: a subject that is too long"]),
+    (
+        "a trust domain's own ID is accepted as a workload's",
+        &["subject: the ID of the trust domain"],
+    ),
+    ("a token has no limit", &["form: a token that is too long"]),
+    (
+        "what it does not read of the claims is skipped, not parsed",
+        &[
+            "subject: claims of 17 levels",
+            "subject: claims of 5001 levels",
+            "subject: claims that are not UTF-8",
+            "subject: claims with a lone surrogate",
+            "subject: claims with a number that is too large",
+            "subject: claims with an overlong letter",
+        ],
+    ),
+];
 
 struct Question<'a> {
     token: &'a str,
