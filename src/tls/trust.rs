@@ -35,6 +35,14 @@ pub struct UnusableRoot {
     pub error: IssuerError,
 }
 
+/// A chain that holds, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub leaf: Leaf,
+    /// The earliest end of the certificates of the path, its root among them.
+    pub until: Timestamp,
+}
+
 /// Which end of a connection the certificate is for; only intermediates' extendedKeyUsage differs,
 /// since a leaf must be fit for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +93,7 @@ impl Trust {
         intermediates: &[CertificateDer<'_>],
         role: Role,
         now: Timestamp,
-    ) -> Result<Leaf, TrustError> {
+    ) -> Result<Verified, TrustError> {
         check_size(leaf, intermediates)?;
         let read = Leaf::read(leaf)?;
         let bundle = self
@@ -94,8 +102,8 @@ impl Trust {
             .filter(|bundle| !bundle.anchors.is_empty())
             .ok_or_else(|| TrustError::NoBundle(read.id.trust_domain().clone()))?;
         check_validity(&read, now)?;
-        bundle.verify_path(leaf, intermediates, role, now)?;
-        Ok(read)
+        let path_until = bundle.verify_path(leaf, intermediates, role, now)?;
+        Ok(Verified { until: path_until.min(read.facts.not_after), leaf: read })
     }
 }
 
@@ -108,21 +116,24 @@ impl Bundle {
         Ok(())
     }
 
+    /// The earliest end of the path's issuers.
     fn verify_path(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         role: Role,
         now: Timestamp,
-    ) -> Result<(), TrustError> {
+    ) -> Result<Timestamp, TrustError> {
         let end_entity = EndEntityCert::try_from(leaf).map_err(TrustError::of_leaf)?;
         // A path that holds but for one of our own checks explains more than webpki's last attempt.
-        let refused = Cell::new(None);
+        let (refused, until) = (Cell::new(None), Cell::new(None));
         let check = |path: &VerifiedPath<'_>| {
-            self.check_path(path, now).map_err(|error| {
+            let checked = self.check_path(path, now).map_err(|error| {
                 refused.set(Some(error));
                 webpki::Error::UnknownIssuer
-            })
+            })?;
+            until.set(Some(checked));
+            Ok(())
         };
         let usage = match role {
             Role::Client => KeyUsage::client_auth(),
@@ -139,17 +150,21 @@ impl Bundle {
                 None,
                 Some(&check),
             )
-            .map(|_| ())
-            .map_err(|error| refused.take().unwrap_or_else(|| TrustError::of_path(error)))
+            .map_err(|error| refused.take().unwrap_or_else(|| TrustError::of_path(error)))?;
+        until.get().ok_or(TrustError::UnknownIssuer)
     }
 
-    /// What webpki does not look at: the root's own validity and path length, and keyUsage.
-    fn check_path(&self, path: &VerifiedPath<'_>, now: Timestamp) -> Result<(), TrustError> {
+    /// What webpki does not look at: the root's own validity and path length, and keyUsage. Returns
+    /// the earliest end of the issuers.
+    fn check_path(&self, path: &VerifiedPath<'_>, now: Timestamp) -> Result<Timestamp, TrustError> {
         let mut intermediates = 0_u32;
+        let mut until = None::<Timestamp>;
         for certificate in path.intermediate_certificates() {
-            if !Issuer::read(&certificate.der())?.has_key_usage {
+            let issuer = Issuer::read(&certificate.der())?;
+            if !issuer.has_key_usage {
                 return Err(IssuerError::KeyUsage.into());
             }
+            until = Some(until.map_or(issuer.not_after, |until| until.min(issuer.not_after)));
             intermediates += 1;
         }
         let index = self.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
@@ -164,7 +179,7 @@ impl Bundle {
         if root.path_length.is_some_and(|most| intermediates > most) {
             return Err(TrustError::PathLength);
         }
-        Ok(())
+        Ok(until.map_or(root.not_after, |until| until.min(root.not_after)))
     }
 }
 

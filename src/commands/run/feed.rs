@@ -13,13 +13,13 @@ use crate::connections::TICK;
 use crate::identity::State;
 use crate::listen::{Bound, Serving};
 use crate::store;
-use crate::tls::{self, ServerTls};
+use crate::tls::Credentials;
 
-/// New SVIDs and bundles become the TLS configuration of new connections.
+/// New SVIDs and bundles become the credentials of new connections.
 /// `can_shake` becomes true with the first of them.
 pub(super) async fn identity(
     live: Arc<Live>,
-    tls: Arc<ArcSwapOption<ServerTls>>,
+    credentials: Arc<ArcSwapOption<Credentials>>,
     can_shake: watch::Sender<bool>,
 ) {
     let mut updates = live.identity.updates();
@@ -28,17 +28,13 @@ pub(super) async fn identity(
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
-                match ServerTls::new(snapshot, &live.clock, &tls::Settings::default()) {
-                    Ok(next) => {
-                        for root in next.trust().unusable() {
-                            let error = &root.error;
-                            tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
-                        }
-                        tls.store(Some(next));
-                        can_shake.send_replace(true);
-                    }
-                    Err(error) => tracing::error!(%error, "the SVID cannot be served with"),
+                let next = Credentials::new(snapshot);
+                for root in next.trust().unusable() {
+                    let error = &root.error;
+                    tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
                 }
+                credentials.store(Some(next));
+                can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
                 live.metrics.identity_updated(snapshot.received, not_after);
                 live.log.event(&audit::Event::IdentityUpdated {
@@ -49,7 +45,7 @@ pub(super) async fn identity(
                 tracing::info!(spiffe_id = %snapshot.svid.id, %not_after, "serving with an SVID");
             }
             State::Withdrawn { reason } => {
-                tls.store(None);
+                credentials.store(None);
                 live.log.event(&audit::Event::IdentityLost {
                     reason: "identity.withdrawn",
                     cause: reason,

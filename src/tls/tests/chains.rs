@@ -10,14 +10,14 @@ use super::pki::{HOUR, at};
 use super::*;
 
 #[track_caller]
-fn accepted(tls: &ServerTls, client: &Issued) -> Peer {
+fn accepted(tls: &Service, client: &Issued) -> Peer {
     let (peer, alert) = present(tls, client);
     assert_eq!(alert, None);
     peer.unwrap()
 }
 
 #[track_caller]
-fn refused(tls: &ServerTls, client: &Issued, reason: &str, alert: &str) -> Refused {
+fn refused(tls: &Service, client: &Issued, reason: &str, alert: &str) -> Refused {
     let (peer, heard) = present(tls, client);
     let refused = peer.unwrap_err();
     assert_eq!(refused.reason, reason, "{refused}");
@@ -40,10 +40,12 @@ fn a_client_with_an_svid_becomes_a_peer() {
     let root = Authority::root("a");
     let client = root.issue(WEB);
     let peer = accepted(&orders_of(&root), &client);
-    assert_eq!(peer.id.as_str(), WEB);
-    assert_eq!(peer.chain, client.chain);
+    let svid = peer.svid.as_ref().unwrap();
+    assert_eq!(svid.id.as_str(), WEB);
+    assert_eq!(*svid.chain, *client.chain);
+    assert_eq!(svid.until, svid.certificate.not_after);
     let leaf = portreeve_core::spiffe::Leaf::read(&client.chain[0]).unwrap();
-    assert_eq!(peer.certificate, leaf.facts);
+    assert_eq!(svid.certificate, leaf.facts);
     let source = peer.source("10.0.0.7:5000".parse().unwrap());
     assert_eq!(source.spiffe_id.unwrap().as_str(), WEB);
     assert_eq!(source.certificate, Some(leaf.facts));
@@ -322,7 +324,7 @@ fn a_chain_can_be_verified_again_under_later_trust() {
     let client = old.intermediate("i").issue(WEB);
     let (leaf, rest) = client.chain.split_first().unwrap();
     let now = Timestamp::from_unix_seconds(pki::NOW);
-    let verify = |tls: &ServerTls| tls.trust().verify(leaf, rest, Role::Client, now);
-    assert_eq!(verify(&orders_of(&old)).unwrap().id.as_str(), WEB);
+    let verify = |tls: &Service| tls.trust().verify(leaf, rest, Role::Client, now);
+    assert_eq!(verify(&orders_of(&old)).unwrap().leaf.id.as_str(), WEB);
     assert_eq!(verify(&orders_of(&new)), Err(TrustError::UnknownIssuer));
 }

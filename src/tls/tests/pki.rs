@@ -161,6 +161,7 @@ pub(super) fn snapshot(svid: &Issued, bundles: &[(&str, &[&Authority])]) -> Snap
             certified_key: svid.certified(),
         },
         bundles,
+        crls: Vec::new(),
         received: Timestamp::from_unix_seconds(NOW),
     }
 }
