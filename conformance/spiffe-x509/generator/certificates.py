@@ -112,6 +112,11 @@ def serial_of(*parts):
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:16], "big") >> 1 | 1 << 126
 
 
+def written(changes):
+    """The changes as text that is the same in every run: a function's would hold its address."""
+    return repr({name: value for name, value in changes.items() if not callable(value)})
+
+
 class Extensions:
     """The extensions of a certificate by name, in order; a change is `name=value` or `name=None`."""
 
@@ -162,7 +167,7 @@ class Authority:
             aki=(aki(parent.key), False) if parent else None)
         raw = changes.pop("raw", None)
         fields = dict(
-            serial=serial_of(name, key_kind, parent and parent.name, repr(extensions), repr(changes)),
+            serial=serial_of(name, key_kind, parent and parent.name, repr(extensions), written(changes)),
             issuer=parent.subject if parent else self.subject, subject=self.subject,
             spki=self.key.spki, signer=signer, extensions=defaults.changed(extensions))
         fields.update(changes)
@@ -189,7 +194,7 @@ class Authority:
             if general_names or san_value is not None else None,
             aki=(aki(self.key), False))
         fields = dict(
-            serial=serial_of(self.name, general_names, san_value, key_kind, repr(extensions), repr(changes)),
+            serial=serial_of(self.name, general_names, san_value, key_kind, repr(extensions), written(changes)),
             issuer=self.subject, subject=distinguished_name("", "SPIRE"), spki=own.spki, signer=self.key,
             extensions=defaults.changed(extensions))
         fields.update(changes)
