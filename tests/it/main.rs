@@ -10,3 +10,4 @@ mod oracles;
 mod requests;
 mod store;
 mod support;
+mod x509;
