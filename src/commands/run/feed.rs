@@ -31,12 +31,8 @@ pub(super) async fn identity(
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
-                let Some(next) = prepared(snapshot).await else { return };
-                for root in next.trust().unusable() {
-                    let error = &root.error;
-                    tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
-                }
-                credentials.store(Some(next));
+                // Published first, told after: see the page of `connections`.
+                credentials.store(prepared(snapshot).await);
                 trust.published(snapshot);
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
@@ -63,11 +59,20 @@ pub(super) async fn identity(
     }
 }
 
-/// A thousand trust domains take milliseconds, which a serving thread has better use for. `None` when
-/// the process ends.
+/// Makes credentials on a thread of its own: a thousand trust domains take milliseconds, which a
+/// serving thread has better use for. `None`, and so no new connection, where that panicked.
 async fn prepared(snapshot: &Arc<Snapshot>) -> Option<Arc<Credentials>> {
     let snapshot = Arc::clone(snapshot);
-    tokio::task::spawn_blocking(move || Credentials::new(&snapshot)).await.ok()
+    let preparing = tokio::task::spawn_blocking(move || Credentials::new(&snapshot));
+    let Ok(next) = preparing.await else {
+        tracing::error!("the newest SVID and bundles cannot be used: no new connections");
+        return None;
+    };
+    for root in next.trust().unusable() {
+        let error = &root.error;
+        tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
+    }
+    Some(next)
 }
 
 /// What the store did becomes records, metrics and log lines.

@@ -1,11 +1,12 @@
 //! What ends open connections: a change of trust or of the deny-list, and the end of a peer's SVID.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use portreeve_core::Timestamp;
+use portreeve_core::spiffe::TrustDomain;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::report::Live;
@@ -23,7 +24,7 @@ const MAX_CUT_LINES: usize = 16;
 /// the same roots is no reason to verify anybody again.
 #[derive(Debug)]
 pub(super) struct TrustChanges {
-    roots: BTreeMap<portreeve_core::spiffe::TrustDomain, Vec<CertificateDer<'static>>>,
+    roots: BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     changes: watch::Sender<u64>,
 }
@@ -54,15 +55,10 @@ pub(super) async fn verify_again(
     let mut denied = live.denied.changes();
     loop {
         let trust_changed = tokio::select! {
-            changed = trust.changed() => changed.is_ok(),
-            changed = denied.changed() => {
-                if changed.is_err() { return }
-                false
-            }
+            Ok(()) = trust.changed() => true,
+            Ok(()) = denied.changed() => false,
+            else => return,
         };
-        if trust.has_changed().is_err() && !trust_changed {
-            return;
-        }
         // What else has changed by now is part of this pass.
         let trust_changed = trust_changed || trust.has_changed().unwrap_or(false);
         trust.mark_unchanged();
