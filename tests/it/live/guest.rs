@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -69,8 +69,8 @@ pub(super) struct Guest {
 }
 
 enum Sender {
-    H1(http1::SendRequest<Body>),
-    H2(http2::SendRequest<Body>),
+    H1(http1::SendRequest<Empty<Bytes>>),
+    H2(http2::SendRequest<Empty<Bytes>>),
 }
 
 impl Guest {
@@ -117,12 +117,12 @@ impl Guest {
             Sender::H1(sender) => {
                 sender.ready().await.map_err(debug)?;
                 let request = Request::get(path).header("host", "orders.shop.test");
-                sender.send_request(request.body(empty()).unwrap()).await
+                sender.send_request(request.body(Empty::new()).unwrap()).await
             }
             Sender::H2(sender) => {
                 sender.ready().await.map_err(debug)?;
                 let request = Request::get(format!("https://orders.shop.test{path}"));
-                sender.send_request(request.body(empty()).unwrap()).await
+                sender.send_request(request.body(Empty::new()).unwrap()).await
             }
         };
         sent.map_err(debug)
