@@ -56,7 +56,8 @@ fn a_connection_is_asked_to_close_before_its_peers_svid_ends_and_is_cut_when_it_
             answer.is_err() || answer.as_ref().is_ok_and(|(status, _)| *status == 401),
             "{answer:?}"
         );
-        let error = broken_off(endless).await;
+        broken_off(endless).await;
+        let error = busy_h2.ended().await.unwrap_or_default();
         assert!(error.contains("INADEQUATE_SECURITY"), "{error}");
         left_h1.ended().await;
         ended(&mut socket).await;
@@ -65,7 +66,6 @@ fn a_connection_is_asked_to_close_before_its_peers_svid_ends_and_is_cut_when_it_
             (text(&cut, "/spiffe_id"), text(&cut, "/reason")),
             (GUEST.into(), "svid.expired".into())
         );
-        drop(busy_h2);
         scene.finish().await;
     });
 }
