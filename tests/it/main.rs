@@ -7,6 +7,7 @@ mod demo;
 mod hostile;
 mod live;
 mod operations;
+mod oracles;
 mod requests;
 mod store;
 mod support;
