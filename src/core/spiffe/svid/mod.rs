@@ -15,7 +15,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::{FromDer, X509Certificate, X509Error};
 use x509_parser::x509::X509Version;
 
-use self::certificate::{MAX_CLAIMED_ID_BYTES, parse, printable};
+use self::certificate::parse;
 use super::id::{SpiffeId, SpiffeIdError};
 
 mod certificate;
@@ -24,6 +24,7 @@ mod issuer;
 mod tests;
 
 pub use self::certificate::{CertificateFacts, Claimed};
+pub(super) use self::certificate::{MAX_CLAIMED_ID_BYTES, printable};
 pub use self::issuer::{Issuer, IssuerError};
 
 /// An SVID takes one or two KiB; more only costs parsing time before anything is proven.
