@@ -17,8 +17,10 @@ use crate::clock::Clock;
 
 pub mod endpoint;
 mod failure;
+pub mod jwt_bundles;
 pub(crate) mod proto;
 mod publish;
+mod stream;
 mod svid;
 pub(crate) mod update;
 pub mod workload_api;

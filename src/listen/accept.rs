@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use crate::audit::Refusal;
 use crate::connections::{IdleLimits, Registry};
-use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::http::{Connection, Gate, HeadLimits, Tokens, serve};
 use crate::telemetry::ConnectionState;
 use crate::tls::{self, Credentials, Peer, ServerTls};
 
@@ -218,6 +218,7 @@ async fn converse(
         gate: Arc::clone(&serving.gate),
         facts: Arc::new(facts),
         caller,
+        tokens: Tokens::default(),
         registration,
         place,
     };

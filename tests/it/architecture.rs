@@ -8,7 +8,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     (
         "config",
-        &["admin", "audit", "forward", "identity", "listen", "loader", "store", "telemetry"],
+        &[
+            "admin", "audit", "forward", "http", "identity", "listen", "loader", "store",
+            "telemetry",
+        ],
     ),
     ("listen", &["audit", "connections", "forward", "http", "telemetry", "tls"]),
     ("tls", &["clock", "identity"]),

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use listener::{
-    Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, Upstream, UpstreamProtocol,
+    Callers, Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, TlsVersion,
+    Upstream, UpstreamProtocol,
 };
 pub(super) use log::{Durability, Log, OnFailure};
 pub(super) use policy::{Policy, UnboundedBuiltins};
