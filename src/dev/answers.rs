@@ -1,6 +1,5 @@
 //! What each call of the Workload API answers to a caller, composed from the present state.
 
-
 use bytes::Bytes;
 use portreeve_core::spiffe::SpiffeId;
 use prost_types::value::Kind;

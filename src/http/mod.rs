@@ -266,11 +266,7 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
 }
 
 /// Answers and counts a request that never became a decision (invariant 7).
-fn refuse(
-    connection: &Connection,
-    arrival: &Arrival,
-    refused: Refused,
-) -> Response<ReplyBody> {
+fn refuse(connection: &Connection, arrival: &Arrival, refused: Refused) -> Response<ReplyBody> {
     let Refused { answer, reason, claimed, detail } = refused;
     let response = arrival.answer(answer, None);
     connection.count(reason, Some(arrival.id), claimed, detail);
@@ -287,8 +283,7 @@ impl From<(Answer, &'static str)> for Refused {
 impl From<CallerError> for Refused {
     fn from(error: CallerError) -> Self {
         tracing::debug!(reason = error.reason(), "refused a request: {error}");
-        let (answer, reason, claimed) =
-            (Answer::Unauthenticated, error.reason(), error.claimed());
+        let (answer, reason, claimed) = (Answer::Unauthenticated, error.reason(), error.claimed());
         Self { answer, reason, claimed, detail: Some(error.to_string()) }
     }
 }

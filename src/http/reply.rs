@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_caller_that_is_not_proven_hears_how_to_and_not_why() {
+        assert_eq!(
+            rendered(Answer::Unauthenticated, Dialect::Http, None).await,
+            "401 content-type: application/json, www-authenticate: Bearer \
+             {\"error\":\"the caller is not proven\",\"decision_id\":\"ID\"}"
+        );
+        assert_eq!(
+            rendered(Answer::Unauthenticated, Dialect::Grpc, None).await,
+            "200 content-type: application/grpc, grpc-message: the caller is not proven, \
+             grpc-status: 16, www-authenticate: Bearer "
+        );
+    }
+
+    #[tokio::test]
     async fn a_failure_is_not_a_denial() {
         let failure = rendered(Answer::Unavailable, Dialect::Http, None).await;
         assert!(failure.starts_with("503 content-type: application/json, retry-after: 1"));

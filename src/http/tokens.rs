@@ -88,3 +88,55 @@ impl fmt::Debug for Tokens {
         f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portreeve_core::request::{ConnectionFacts, Destination, Source};
+
+    use super::*;
+
+    fn caller() -> Caller {
+        let address = "192.0.2.1:9".parse().unwrap();
+        let source = Source { spiffe_id: None, address, certificate: None, jwt: None };
+        let destination = Destination { spiffe_id: None, service: "orders".into(), address };
+        Caller { facts: Arc::new(ConnectionFacts::new(source, destination, None)), name: None }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds)
+    }
+
+    #[test]
+    fn a_token_is_remembered_until_it_expires() {
+        let (tokens, keys) = (Tokens::default(), Arc::new(JwtAuthorities::default()));
+        tokens.remember(&keys, Digest::of("a"), at(10), caller());
+        assert!(tokens.recall(&keys, &Digest::of("a"), at(9)).is_some());
+        assert!(tokens.recall(&keys, &Digest::of("b"), at(9)).is_none());
+        assert!(tokens.recall(&keys, &Digest::of("a"), at(10)).is_none());
+    }
+
+    #[test]
+    fn new_keys_forget_what_old_ones_verified() {
+        let tokens = Tokens::default();
+        let [old, new] = [(); 2].map(|()| Arc::new(JwtAuthorities::default()));
+        tokens.remember(&old, Digest::of("a"), at(10), caller());
+        assert!(tokens.recall(&new, &Digest::of("a"), at(1)).is_none());
+        tokens.remember(&new, Digest::of("b"), at(10), caller());
+        assert!(tokens.recall(&new, &Digest::of("a"), at(1)).is_none());
+        assert!(tokens.recall(&new, &Digest::of("b"), at(1)).is_some());
+    }
+
+    #[test]
+    fn no_connection_remembers_more_than_its_share() {
+        let (tokens, keys) = (Tokens::default(), Arc::new(JwtAuthorities::default()));
+        for n in 0..=MAX_TOKENS {
+            // Twice, as two requests at once have it.
+            tokens.remember(&keys, Digest::of(&n.to_string()), at(10), caller());
+            tokens.remember(&keys, Digest::of(&n.to_string()), at(10), caller());
+        }
+        assert_eq!(tokens.0.lock().unwrap().tokens.len(), MAX_TOKENS);
+        assert!(tokens.recall(&keys, &Digest::of("0"), at(1)).is_none());
+        assert!(tokens.recall(&keys, &Digest::of("1"), at(1)).is_some());
+        assert!(tokens.recall(&keys, &Digest::of(&MAX_TOKENS.to_string()), at(1)).is_some());
+    }
+}

@@ -9,7 +9,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "admin", "audit", "forward", "http", "identity", "listen", "loader", "store",
+            "admin",
+            "audit",
+            "forward",
+            "http",
+            "identity",
+            "listen",
+            "loader",
+            "store",
             "telemetry",
         ],
     ),

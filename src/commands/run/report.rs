@@ -8,7 +8,8 @@ use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
 use crate::admin::{
-    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
+    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report,
+    Status,
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;

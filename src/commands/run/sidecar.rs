@@ -71,8 +71,8 @@ impl Sidecar {
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
         let identity = identity::workload_api::spawn(&config.identity, clock.clone());
         let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
-        let jwt_bundles = takes_tokens
-            .then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
+        let jwt_bundles =
+            takes_tokens.then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
         let pool = decision_pool();
         let gates = listeners::gates(

@@ -203,13 +203,22 @@ fn a_token_must_be_for_us_where_tokens_are_taken() {
     let check = |more: &str, expected| check_change("name: public", &listener(more), expected);
     check(
         "\n    callers: jwt",
-        expect!["portreeve.yaml:6:5: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"],
+        expect![
+            "portreeve.yaml:6:5: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"
+        ],
     );
     check(
         "\n    callers: both\n    audience: []",
-        expect!["portreeve.yaml:8:15: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"],
+        expect![
+            "portreeve.yaml:8:15: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"
+        ],
     );
-    check("\n    audience: [orders]", expect!["portreeve.yaml:7:15: listeners[0].audience: no JWT-SVIDs are taken here; set `callers` to `jwt`, `both` or `either`, or leave it out"]);
+    check(
+        "\n    audience: [orders]",
+        expect![
+            "portreeve.yaml:7:15: listeners[0].audience: no JWT-SVIDs are taken here; set `callers` to `jwt`, `both` or `either`, or leave it out"
+        ],
+    );
     check(
         "\n    callers: either\n    audience: [orders, a, orders]\n    jwt_leeway: 61s",
         expect![[r#"
