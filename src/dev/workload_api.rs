@@ -145,9 +145,14 @@ impl WorkloadApi {
     ///
     /// # Errors
     /// Signing fails.
-    pub fn issue_jwt(&self, id: &SpiffeId, audience: &[String]) -> Result<String, AuthorityError> {
+    pub fn issue_jwt(
+        &self,
+        id: &SpiffeId,
+        audience: &[String],
+        ttl: Duration,
+    ) -> Result<String, AuthorityError> {
         let domain = self.domain.borrow();
-        domain.active.jwt.sign(id, audience, domain.clock.now(), domain.ttl)
+        domain.active.jwt.sign(id, audience, domain.clock.now(), ttl)
     }
 
     /// The roots of the trust domain, the oldest first.
