@@ -10,22 +10,98 @@ type Has<'a> = (&'static str, Option<&'static str>, Vec<&'a str>);
 
 #[test]
 fn by_default_the_certificate_proves_and_authorization_is_the_applications_own() {
-    check("x509", expect![[r#""#]]);
+    check(
+        "x509",
+        expect![[r#"
+        nothing                          no handshake
+        certificate                      is web
+        token                            no handshake
+        token, small scheme              no handshake
+        certificate and token            is web, Authorization forwarded
+        certificate and another's token  is web, Authorization forwarded
+        token for another audience       no handshake
+        certificate and that token       is web, Authorization forwarded
+        token without scheme             no handshake
+        another scheme                   no handshake
+        certificate and another scheme   is web, Authorization forwarded
+        empty token                      no handshake
+        no token at all                  no handshake
+        the token twice                  no handshake
+        certificate and the token twice  400 request.duplicate_header
+    "#]],
+    );
 }
 
 #[test]
 fn where_a_token_is_required_no_certificate_stands_in_for_it() {
-    check("jwt", expect![[r#""#]]);
+    check(
+        "jwt",
+        expect![[r#"
+        nothing                          jwt.missing
+        certificate                      jwt.missing
+        token                            is web
+        token, small scheme              is web
+        certificate and token            is web
+        certificate and another's token  is batch
+        token for another audience       jwt.audience
+        certificate and that token       jwt.audience
+        token without scheme             jwt.not_bearer
+        another scheme                   jwt.not_bearer
+        certificate and another scheme   jwt.not_bearer
+        empty token                      jwt.empty
+        no token at all                  jwt.base64
+        the token twice                  400 request.duplicate_header
+        certificate and the token twice  400 request.duplicate_header
+    "#]],
+    );
 }
 
 #[test]
 fn where_both_are_required_they_name_one_workload() {
-    check("both", expect![[r#""#]]);
+    check(
+        "both",
+        expect![[r#"
+        nothing                          no handshake
+        certificate                      jwt.missing
+        token                            no handshake
+        token, small scheme              no handshake
+        certificate and token            is web
+        certificate and another's token  jwt.other_workload
+        token for another audience       no handshake
+        certificate and that token       jwt.audience
+        token without scheme             no handshake
+        another scheme                   no handshake
+        certificate and another scheme   jwt.not_bearer
+        empty token                      no handshake
+        no token at all                  no handshake
+        the token twice                  no handshake
+        certificate and the token twice  400 request.duplicate_header
+    "#]],
+    );
 }
 
 #[test]
 fn where_either_will_do_the_certificate_comes_first() {
-    check("either", expect![[r#""#]]);
+    check(
+        "either",
+        expect![[r#"
+        nothing                          jwt.missing
+        certificate                      is web
+        token                            is web
+        token, small scheme              is web
+        certificate and token            is web, Authorization forwarded
+        certificate and another's token  is web, Authorization forwarded
+        token for another audience       jwt.audience
+        certificate and that token       is web, Authorization forwarded
+        token without scheme             jwt.not_bearer
+        another scheme                   jwt.not_bearer
+        certificate and another scheme   is web, Authorization forwarded
+        empty token                      jwt.empty
+        no token at all                  jwt.base64
+        the token twice                  400 request.duplicate_header
+        certificate and the token twice  400 request.duplicate_header
+    "#]],
+    );
 }
 
 /// One row for each thing to have: what comes of it, the same on HTTP/1.1 and HTTP/2.
@@ -49,7 +125,7 @@ fn check(callers: &str, expected: Expect) {
             ("token without scheme", None, vec![&web["Bearer ".len()..]]),
             ("another scheme", None, vec!["Basic YTpi"]),
             ("certificate and another scheme", Some(WEB), vec!["Basic YTpi"]),
-            ("empty token", None, vec!["Bearer "]),
+            ("empty token", None, vec!["Bearer"]),
             ("no token at all", None, vec!["Bearer a.b.c"]),
             ("the token twice", None, vec![&web, &web]),
             ("certificate and the token twice", Some(WEB), vec![&web, &web]),
