@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -20,13 +19,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Registry;
 use crate::evaluation::{self, Pool};
-use crate::forward::{self, Upstreams};
+use crate::forward::{self, OwnIdentity, Upstreams};
 use crate::identity::{self, Identity};
 use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::tls::{Credentials, ServerTls};
+use crate::tls::ServerTls;
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
@@ -41,6 +40,7 @@ pub struct Sidecar {
     pub(super) live: Arc<Live>,
     config: Mutex<Config>,
     upstreams: Mutex<Upstreams>,
+    own: OwnIdentity,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     servers: Vec<Server>,
@@ -73,7 +73,8 @@ impl Sidecar {
         let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
         let jwt_bundles =
             takes_tokens.then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
-        let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
+        let own = OwnIdentity { clock: clock.clone(), credentials: Arc::default() };
+        let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new(), &own)?;
         let pool = decision_pool();
         let gates = listeners::gates(
             &config,
@@ -117,6 +118,7 @@ impl Sidecar {
             live,
             config: Mutex::new(config),
             upstreams: Mutex::new(upstreams),
+            own,
             stop: watch::Sender::new(false),
             tasks: JoinSet::new(),
             servers,
@@ -131,10 +133,10 @@ impl Sidecar {
         events: tokio::sync::mpsc::Receiver<crate::store::Event>,
     ) -> anyhow::Result<()> {
         let live = &self.live;
-        let credentials: Arc<ArcSwapOption<Credentials>> = Arc::default();
+        let credentials = &self.own.credentials;
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&credentials), can_shake));
+        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
@@ -144,7 +146,7 @@ impl Sidecar {
                 service: Arc::clone(&live.service),
                 gate: Arc::clone(gate),
                 tls,
-                credentials: Arc::clone(&credentials),
+                credentials: Arc::clone(credentials),
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());
@@ -196,7 +198,7 @@ impl Sidecar {
         let fixed = needs_restart(&current, &new);
         anyhow::ensure!(fixed.is_empty(), "restart needed to change {}", fixed.join(", "));
         let mut upstreams = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = forward::upstreams(&new.upstreams, &upstreams);
+        let next = forward::upstreams(&new.upstreams, &upstreams, &self.own)?;
         // Everything that can fail comes before the first swap.
         let routings = new
             .listeners

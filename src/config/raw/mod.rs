@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use listener::{
     Callers, Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, TlsVersion,
-    Upstream, UpstreamProtocol,
+    Upstream, UpstreamProtocol, UpstreamTls,
 };
 pub(super) use log::{Durability, Log, OnFailure};
 pub(super) use policy::{Policy, UnboundedBuiltins};

@@ -32,7 +32,7 @@ pub(crate) use client::{
 pub(crate) use collected::Collected;
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
-pub(crate) use setup::{Policies, Setup};
+pub(crate) use setup::{Policies, Setup, Stage};
 pub(crate) use upstream::{
     Arrived, Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
 };
