@@ -50,6 +50,9 @@ pub struct Status {
     /// `null` until there are some, and where no listener takes JWT-SVIDs.
     #[serde(default)]
     pub jwt_bundles: Option<JwtStatus>,
+    /// How many entries the deny-list has.
+    #[serde(default)]
+    pub blocked: u64,
     /// `null` until there is one.
     pub policy: Option<PolicyStatus>,
     pub log: LogStatus,

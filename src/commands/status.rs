@@ -115,6 +115,9 @@ fn in_words(status: &Status) -> String {
         let keys = keys.collect::<Vec<_>>().join(", ");
         line("jwt keys", format!("{keys}; updated {} ago", age(jwt.updated)));
     }
+    if status.blocked > 0 {
+        line("  blocked", format!("{}; `portreeve block --list` shows them", status.blocked));
+    }
     match &status.policy {
         None => line("policy", "none yet".to_owned()),
         Some(policy) => {
@@ -192,6 +195,7 @@ mod tests {
                 updated: at(99_000),
                 keys: BTreeMap::from([("td".to_owned(), 2)]),
             }),
+            blocked: 0,
             policy: Some(PolicyStatus {
                 source: "/srv/policy".to_owned(),
                 commit: "4f1c2d3e4f1c2d3e".to_owned(),

@@ -11,11 +11,13 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use ::http::header::{AUTHORIZATION, HeaderValue};
 use arc_swap::ArcSwap;
+use portreeve_core::Timestamp;
 use portreeve_core::request::{ConnectionFacts, JwtFacts, Source};
 use portreeve_core::spiffe::{JwtAuthorities, JwtError, JwtSvid, SpiffeId, jwt};
 
 use super::Connection;
 use super::tokens::Digest;
+use crate::identity::DenyListFile;
 
 /// How the callers of a listener prove who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Proof {
 pub struct Callers {
     pub settings: CallerSettings,
     pub authorities: Arc<ArcSwap<JwtAuthorities>>,
+    /// Whom an operator has blocked; of certificates the handshake asks it.
+    pub denied: DenyListFile,
 }
 
 /// The caller of one request.
@@ -73,6 +77,8 @@ pub(super) enum CallerError {
     OtherWorkload { certificate: SpiffeId, token: SpiffeId },
     #[error("no certificate was presented")]
     NoCertificate,
+    #[error("`{id}` is blocked here: {reason}")]
+    Blocked { id: SpiffeId, reason: String },
 }
 
 impl Default for CallerSettings {
@@ -107,6 +113,7 @@ impl CallerError {
             Self::Token { error, .. } => error.reason(),
             Self::OtherWorkload { .. } => "jwt.other_workload",
             Self::NoCertificate => "tls.no_certificate",
+            Self::Blocked { .. } => "peer.blocked",
         }
     }
 
@@ -114,7 +121,9 @@ impl CallerError {
     pub(super) fn claimed(&self) -> Option<String> {
         match self {
             Self::Token { claimed, .. } => claimed.clone(),
-            Self::OtherWorkload { token, .. } => Some(token.to_string()),
+            Self::OtherWorkload { token: id, .. } | Self::Blocked { id, .. } => {
+                Some(id.to_string())
+            }
             Self::Missing
             | Self::TwoAuthorizations
             | Self::NotBearer
@@ -167,8 +176,22 @@ fn by_token(connection: &Connection, headers: &mut HeaderMap) -> Result<Caller, 
             caller
         }
     };
+    check_not_blocked(connection, &caller, now)?;
     headers.remove(AUTHORIZATION);
     Ok(caller)
+}
+
+/// At every request: a token is remembered, and a block is in force at once.
+fn check_not_blocked(
+    connection: &Connection,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), CallerError> {
+    let Some(id) = &caller.facts.source.spiffe_id else { return Ok(()) };
+    match connection.gate.callers.denied.current().denies(id, now) {
+        Some(denial) => Err(CallerError::Blocked { id: id.clone(), reason: denial.reason.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// The one bearer token of a head (RFC 6750 §2.1), never that of a query or a cookie.

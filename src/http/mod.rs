@@ -33,6 +33,7 @@ use crate::telemetry::{ListenerMetrics, Metrics};
 mod body;
 mod caller;
 mod exchange;
+mod goaway;
 mod reply;
 mod serve;
 mod tokens;
@@ -136,7 +137,9 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let taken = take_head(connection, parts).and_then(|taken| authenticate(connection, taken));
+    let taken = still_proven(connection)
+        .and_then(|()| take_head(connection, parts))
+        .and_then(|taken| authenticate(connection, taken));
     let asked = match taken {
         Ok((taken, caller)) => ask_policy(connection, taken, caller).await,
         Err(refused) => Err(refused),
@@ -206,6 +209,16 @@ impl Arrival {
 
     fn answer(&self, answer: Answer, effects: Option<&Effects>) -> Response<ReplyBody> {
         reply::answer(answer, self.dialect, &self.id, effects)
+    }
+}
+
+/// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
+/// that ends its connection may come a moment later than its request.
+fn still_proven(connection: &Connection) -> Result<(), Refused> {
+    let now = connection.gate.clock.now();
+    match connection.registration.slot().refusal(now) {
+        None => Ok(()),
+        Some(reason) => Err((Answer::Unproven, reason).into()),
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) enum Answer {
     BadRequest,
     /// Nobody proven asks.
     Unauthenticated,
+    /// The identity that the connection was made with holds no more.
+    Unproven,
     /// Policy says no.
     Denied,
     /// No route: the host or path is not served here.
@@ -64,6 +66,7 @@ impl Answer {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unproven => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -78,6 +81,7 @@ impl Answer {
         match self {
             Self::BadRequest => "3",
             Self::Unauthenticated => "16",
+            Self::Unproven => "16",
             Self::Denied => "7",
             Self::NoRoute => "12",
             Self::Unavailable | Self::BadGateway | Self::GatewayTimeout => "14",
@@ -88,6 +92,7 @@ impl Answer {
         match self {
             Self::BadRequest => "the request is ambiguous or malformed",
             Self::Unauthenticated => "the caller is not proven",
+            Self::Unproven => "the caller's identity holds no more on this connection",
             Self::Denied => "denied by policy",
             Self::NoRoute => "no such route",
             Self::Unavailable => "the decision is not available",

@@ -6,6 +6,7 @@ mod callers;
 mod data_path;
 mod demo;
 mod hostile;
+mod live;
 mod operations;
 mod requests;
 mod store;

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstreams};
 use crate::http::{Callers, Gate, Routing};
+use crate::identity::DenyListFile;
 use crate::identity::jwt_bundles::JwtBundles;
 use crate::listen::{self, Bound};
 use crate::store::Store;
@@ -36,6 +37,7 @@ pub(super) fn gates(
     clock: &Clock,
     metrics: &Metrics,
     jwt_bundles: Option<&JwtBundles>,
+    denied: &DenyListFile,
 ) -> anyhow::Result<Vec<Arc<Gate>>> {
     let gate = |settings: &listen::Settings| {
         Ok(Arc::new(Gate {
@@ -45,6 +47,7 @@ pub(super) fn gates(
                 settings: settings.callers.clone(),
                 // Without them no token holds.
                 authorities: jwt_bundles.map_or_else(Arc::default, |b| Arc::clone(b.authorities())),
+                denied: denied.clone(),
             },
             routing: ArcSwap::from_pointee(routing(settings, upstreams, metrics)?),
             policy: store.clone(),

@@ -14,6 +14,8 @@ use crate::telemetry;
 mod feed;
 mod listeners;
 mod report;
+mod trust;
+mod control;
 mod sidecar;
 mod signals;
 

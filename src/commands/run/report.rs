@@ -16,8 +16,8 @@ use crate::clock::Clock;
 use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
-use crate::identity::Identity;
 use crate::identity::jwt_bundles::JwtBundles;
+use crate::identity::{DenyListFile, Identity};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -35,6 +35,7 @@ pub(crate) struct Live {
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
+    pub(super) denied: DenyListFile,
     pub(super) gates: Vec<Arc<Gate>>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log_settings: audit::Settings,
@@ -72,6 +73,7 @@ impl Report for Live {
             readiness: self.readiness(),
             identity: self.identity_status(),
             jwt_bundles: self.jwt_status(),
+            blocked: self.denied.current().len() as u64,
             policy: self.policy_status(),
             log: self.log_status(),
             listeners: self.listener_status(),

@@ -105,3 +105,23 @@ fn one_connection_may_carry_the_requests_of_several_callers() {
         assert_eq!(certificates, 0);
     });
 }
+
+#[test]
+fn a_blocked_caller_is_refused_at_its_next_request_whatever_it_proved_before() {
+    run(async {
+        let scene = scene("jwt", ALLOW_ALL).await;
+        let mut client = connect(&scene, None, "h2").await;
+        let (web, batch) = (bearer(&scene, WEB), bearer(&scene, BATCH));
+        assert_eq!(ask(&mut client, &[&web]).await.status.as_u16(), 200);
+        let mut command = tokio::process::Command::new(PROGRAM);
+        let socket = scene.dir.path().join("state/admin.sock");
+        command.args(["block", WEB, "--reason", "its key leaked", "--admin"]).arg(socket);
+        assert!(command.output().await.unwrap().status.success());
+        let blocked = ask(&mut client, &[&web]).await;
+        check_refused(&blocked);
+        assert_eq!(ask(&mut client, &[&batch]).await.status.as_u16(), 200);
+        drop(client);
+        let log = scene.finish().await;
+        assert_eq!(reason_of(&log, &blocked), "peer.blocked");
+    });
+}
