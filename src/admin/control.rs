@@ -53,11 +53,11 @@ pub(super) fn answer(control: &dyn Control, request: &Request<bytes::Bytes>, use
     match request.uri().path() {
         "/block" => match asked::<Block>(request) {
             Ok(block) => changed(control.block(block, user)),
-            Err(reply) => reply,
+            Err(reply) => *reply,
         },
         "/unblock" => match asked::<Unblock>(request) {
             Ok(Unblock { spiffe_id }) => changed(control.unblock(&spiffe_id, user)),
-            Err(reply) => reply,
+            Err(reply) => *reply,
         },
         _ => serve::not_found(),
     }
@@ -72,14 +72,14 @@ fn changed<T: Serialize>(outcome: Result<T, Refused>) -> Reply {
 }
 
 /// A form of another origin cannot have this type without asking first.
-fn asked<T: DeserializeOwned>(request: &Request<bytes::Bytes>) -> Result<T, Reply> {
+fn asked<T: DeserializeOwned>(request: &Request<bytes::Bytes>) -> Result<T, Box<Reply>> {
     let given = request.headers().get(CONTENT_TYPE);
     if given.is_none_or(|given| given.as_bytes() != b"application/json") {
         let text = "the content type must be application/json";
-        return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into());
     }
     serde_json::from_slice(request.body())
-        .map_err(|cause| error(StatusCode::BAD_REQUEST, &format!("not understood: {cause}")))
+        .map_err(|cause| error(StatusCode::BAD_REQUEST, &format!("not understood: {cause}")).into())
 }
 
 fn error(status: StatusCode, text: &str) -> Reply {

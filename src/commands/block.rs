@@ -16,13 +16,13 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Block a peer at a running sidecar
 ///
-/// Names a SPIFFE ID, or a whole trust domain as spiffe://td. New connections of it are refused, open
+/// Names a SPIFFE ID, or a whole trust domain as `spiffe://td`. New connections of it are refused, open
 /// ones are cut within a second, and its JWT-SVIDs are refused. The entry is recorded, and kept over a
 /// restart in `state_dir`/deny-list.json. It prints the entry; with --list all of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The SPIFFE ID, or spiffe://td for all of a trust domain
+    /// The SPIFFE ID, or `spiffe://td` for all of a trust domain
     #[arg(value_name = "ID", required_unless_present = "list", value_parser = spiffe_id)]
     id: Option<SpiffeId>,
     /// Why: it stands in the records and in the sidecar's log
@@ -56,7 +56,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = UNBLOCK_AFTER_HELP)]
 pub(super) struct UnblockArgs {
-    /// The SPIFFE ID, or spiffe://td, as `block --list` shows it
+    /// The SPIFFE ID, or `spiffe://td`, as `block --list` shows it
     #[arg(value_name = "ID", value_parser = spiffe_id)]
     id: SpiffeId,
     #[command(flatten)]

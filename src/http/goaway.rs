@@ -96,9 +96,9 @@ impl Written {
             };
             let (now, later) = bytes.split_at(taken);
             if is_head {
-                self.follow_head(now)
+                self.follow_head(now);
             } else {
-                self.follow_payload(now)
+                self.follow_payload(now);
             }
             bytes = later;
         }

@@ -8,6 +8,7 @@ mod demo;
 mod hostile;
 mod live;
 mod operations;
+mod oracles;
 mod requests;
 mod store;
 mod support;

@@ -27,6 +27,18 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
 
 pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
 
+pub(super) const SPIFFE_JWT: CaseFiles = texts![
+    "conformance/spiffe-jwt/cases/algorithms.json",
+    "conformance/spiffe-jwt/cases/audience.json",
+    "conformance/spiffe-jwt/cases/bundles.json",
+    "conformance/spiffe-jwt/cases/form.json",
+    "conformance/spiffe-jwt/cases/header.json",
+    "conformance/spiffe-jwt/cases/keys.json",
+    "conformance/spiffe-jwt/cases/signatures.json",
+    "conformance/spiffe-jwt/cases/subject.json",
+    "conformance/spiffe-jwt/cases/times.json",
+];
+
 pub(super) const CEDAR: CaseFiles = texts![
     "conformance/cedar/cases/documents.cedar",
     "conformance/cedar/cases/documents.cedarschema",
@@ -84,6 +96,9 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         }
         Suite::SpiffeId => {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
+        }
+        Suite::SpiffeJwt => {
+            include_str!(repository_file!("conformance/spiffe-jwt/expected_failures.toml"))
         }
         Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
         Suite::Evaluation => {

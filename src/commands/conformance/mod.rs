@@ -13,6 +13,7 @@ mod json_cases;
 mod rego;
 mod rego_summary;
 mod spiffe_id;
+mod spiffe_jwt;
 mod wire;
 
 use std::io::{Write as _, stdout};
@@ -33,6 +34,7 @@ use crate::loader::Guard;
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   spiffe-jwt          tokens that are JWT-SVIDs or break a rule of JWT-SVID
 ///   cedar               requests with the decision, reasons and errors of Cedar
 ///   rego                queries and their results, in the format of OPA's compliance cases
 ///   evaluation          bundles that decide many inputs in each way, held against their meaning
@@ -40,7 +42,8 @@ use crate::loader::Guard;
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
 /// for `policy` and `evaluation` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
 /// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
-/// some of those), otherwise JSON files; `schemas/` describes them. A
+/// some of those), otherwise JSON files; `schemas/` describes them, and `spiffe-jwt` also reads the
+/// JWS vectors of Project Wycheproof. A
 /// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
@@ -77,16 +80,18 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    SpiffeJwt,
     Cedar,
     Rego,
     Evaluation,
 }
 
 impl Suite {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Policy,
         Self::CanonicalRequest,
         Self::SpiffeId,
+        Self::SpiffeJwt,
         Self::Cedar,
         Self::Rego,
         Self::Evaluation,
@@ -97,6 +102,7 @@ impl Suite {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::SpiffeJwt => "spiffe-jwt",
             Self::Cedar => "cedar",
             Self::Rego => "rego",
             Self::Evaluation => "evaluation",
@@ -154,6 +160,7 @@ fn results(
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::SpiffeJwt => spiffe_jwt::run(json_cases::of(cases, embedded::SPIFFE_JWT)?),
         Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
         Suite::Evaluation => {

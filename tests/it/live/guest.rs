@@ -135,7 +135,7 @@ impl Guest {
     /// Waits until the sidecar has ended the connection; the error, if it was one.
     pub(super) async fn ended(self) -> Option<String> {
         let ended = timeout(PATIENCE, self.connection).await;
-        ended.expect("the connection stays open").unwrap().err().map(debug)
+        ended.unwrap_or_else(|_| panic!("the connection stays open")).unwrap().err().map(debug)
     }
 }
 
@@ -224,7 +224,7 @@ pub(super) async fn ticks(response: &mut Response<Incoming>) -> bool {
 /// Reads a body to the error that it ends with.
 pub(super) async fn broken_off(mut response: Response<Incoming>) -> String {
     loop {
-        match timeout(PATIENCE, response.frame()).await.expect("the body goes on and on") {
+        match timeout(PATIENCE, response.frame()).await.unwrap() {
             Some(Ok(_)) => {}
             Some(Err(error)) => return debug(error),
             None => panic!("the body ended as if it were whole"),

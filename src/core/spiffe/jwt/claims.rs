@@ -109,8 +109,8 @@ impl Claims {
     }
 }
 
-/// A NumericDate (RFC 7519 §2) counts seconds and may have a fraction, of which microseconds are kept,
-/// rounded towards the past. `None` is a date that no calendar of four-digit years has.
+/// A `NumericDate` (RFC 7519 §2) counts seconds and may have a fraction, of which microseconds are
+/// kept, rounded towards the past. `None` is a date that no calendar of four-digit years has.
 fn numeric_date(value: &Value) -> Option<Timestamp> {
     let range = -MAX_NUMERIC_DATE..=MAX_NUMERIC_DATE;
     if let Some(seconds) = value.as_i64() {

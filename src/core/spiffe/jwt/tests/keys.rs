@@ -107,7 +107,7 @@ fn an_rsa_key_that_names_its_algorithm_verifies_no_other() {
     jwk["alg"] = json!("PS256");
     let authorities = authorities("a.test", &[jwk]);
     check(&authorities, &signer.token(&claims()), Err("jwt.key_algorithm"));
-    let signer = signer.as_algorithm("PS256");
+    let signer = signer.with_algorithm("PS256");
     check(&authorities, &signer.token(&claims()), Ok("spiffe://a.test/web"));
 }
 

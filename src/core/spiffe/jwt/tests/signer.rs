@@ -37,7 +37,7 @@ impl Signer {
     }
 
     /// With the same key, which must be of the algorithm's family.
-    pub(super) fn as_algorithm(self, algorithm: &'static str) -> Self {
+    pub(super) fn with_algorithm(self, algorithm: &'static str) -> Self {
         Self { algorithm, ..self }
     }
 
