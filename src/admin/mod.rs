@@ -23,7 +23,8 @@ pub use health::BoundHealth;
 pub use people::BoundAdmin;
 pub use serve::{ServeError, Server};
 pub use status::{
-    IdentityStatus, ListenerStatus, LogStatus, Part, PartState, PolicyStatus, Readiness, Status,
+    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PartState, PolicyStatus, Readiness,
+    Status,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

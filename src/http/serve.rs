@@ -55,7 +55,7 @@ where
     if let Err(error) = &ended
         && let Some(reason) = refusal(error, is_h2)
     {
-        connection.refused(reason, None, Some(error.to_string()));
+        connection.refused(reason, Some(error.to_string()));
     }
     ended
 }

@@ -19,7 +19,7 @@ use tokio_rustls::server::TlsStream;
 use super::Settings;
 use crate::audit::{ClaimedIdentity, Refusal};
 use crate::connections::{self, Order, Registration, Registry, Slot, Subject};
-use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::http::{Connection, Gate, HeadLimits, Tokens, serve};
 use crate::identity::DenyListFile;
 use crate::telemetry::ConnectionState;
 use crate::tls::{self, Credentials, Peer, PeerError, Refused, ServerTls};
@@ -275,6 +275,7 @@ async fn converse(
         gate: Arc::clone(&serving.gate),
         facts: Arc::new(facts),
         caller,
+        tokens: Tokens::default(),
         registration,
         place,
     };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod callers;
 mod data_path;
 mod demo;
 mod hostile;

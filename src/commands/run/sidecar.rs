@@ -26,7 +26,7 @@ use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::tls::{self, ServerTls};
+use crate::tls::ServerTls;
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
@@ -72,10 +72,23 @@ impl Sidecar {
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
         let identity = identity::workload_api::spawn(&config.identity, clock.clone());
+        let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
+        let jwt_bundles =
+            takes_tokens.then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
         let own = OwnIdentity { clock: clock.clone(), credentials: Arc::default() };
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new(), &own)?;
         let pool = decision_pool();
-        let gates = listeners::gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
+        let gates = listeners::gates(
+            &config,
+            &upstreams,
+            &store,
+            &pool,
+            &log,
+            &clock,
+            &metrics,
+            jwt_bundles.as_ref(),
+            &denied,
+        )?;
 
         let addresses = bound.iter().map(|(_, bound)| bound.address()).collect();
         let live = Arc::new(Live {
@@ -83,6 +96,7 @@ impl Sidecar {
             started: clock.now(),
             clock,
             identity,
+            jwt_bundles,
             store,
             pool,
             log,
@@ -135,13 +149,13 @@ impl Sidecar {
         self.tasks.spawn(verifying);
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
-        let tls = ServerTls::new(&live.clock, &tls::Settings::default())?.denying(&live.denied);
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
+            let tls = ServerTls::new(&live.clock, &settings.tls())?.denying(&live.denied);
             let serving = Serving {
                 settings,
                 service: Arc::clone(&live.service),
                 gate: Arc::clone(gate),
-                tls: Arc::clone(&tls),
+                tls,
                 credentials: Arc::clone(credentials),
                 denied: live.denied.clone(),
                 registry: live.registry.clone(),
@@ -259,7 +273,8 @@ fn decision_pool() -> Pool {
 /// The fields in which two configurations differ and which are read once only.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let listeners = |config: &Config| -> Vec<_> {
-        let fixed = |l: &listen::Settings| (l.name.clone(), l.address, l.mode, l.limits.clone());
+        // All but the routes, which a reload replaces.
+        let fixed = |l: &listen::Settings| listen::Settings { routes: Vec::new(), ..l.clone() };
         config.listeners.iter().map(fixed).collect()
     };
     [

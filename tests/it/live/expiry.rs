@@ -12,6 +12,9 @@ use super::guest::{
 };
 use crate::support::*;
 
+/// As short as SPIRE's tests have them; the window then is two seconds.
+const TTL: Duration = Duration::from_secs(10);
+
 fn later(start: Timestamp, seconds: i64) -> Timestamp {
     Timestamp::from_unix_micros(start.unix_micros() + seconds * 1_000_000)
 }
@@ -75,16 +78,15 @@ async fn ask_for(scene: &Scene, partner: &Partner, alpn: Alpn, time: Duration) -
     let (mut asked, mut connections) = (0, 0);
     let end = Instant::now() + time;
     while Instant::now() < end {
-        let issued = partner.issue(Duration::from_secs(4));
+        let issued = partner.issue(TTL);
         let mut guest = Guest::connect(scene.address(), scene, &issued, alpn).await.unwrap();
         connections += 1;
         while Instant::now() < end && guest.is_open() {
             match guest.get("/a").await {
                 Ok((200, false)) => {}
                 Ok((200, true)) => break,
-                // hyper's word for a connection that was closed before the request was sent on it.
-                Err(error) if error.contains("Canceled") || error.contains("Closed") => break,
-                other => panic!("{other:?} after {asked}"),
+                Err(error) if was_not_sent(&error) => break,
+                other => panic!("{other:?} after {asked} on {connections} connections of {alpn:?}"),
             }
             asked += 1;
             sleep(Duration::from_millis(5)).await;
@@ -93,13 +95,19 @@ async fn ask_for(scene: &Scene, partner: &Partner, alpn: Alpn, time: Duration) -
     (asked, connections)
 }
 
+/// hyper's words for a connection that was closed before the request was sent on it, and for a stream
+/// above the last that a polite GOAWAY names (RFC 9113 §6.8: it was not acted on).
+fn was_not_sent(error: &str) -> bool {
+    ["Canceled", "Closed", "NO_ERROR"].iter().any(|word| error.contains(word))
+}
+
 #[test]
 fn a_client_that_takes_a_new_connection_when_asked_sees_no_failed_request() {
     run(async {
         let scene = setup().start().await;
         let partner = Partner::new(&Clock::system());
         partner.federate(&scene).await;
-        let time = Duration::from_secs(7);
+        let time = TTL + Duration::from_secs(3);
         let (h1, h2) = tokio::join!(
             ask_for(&scene, &partner, Alpn::Http1, time),
             ask_for(&scene, &partner, Alpn::Http2, time),
