@@ -11,3 +11,4 @@ mod oracles;
 mod requests;
 mod store;
 mod support;
+mod x509;
