@@ -413,7 +413,7 @@ async fn decide(log: &Log, target: &str) -> Result<Receipt, NotAccepted> {
         errors: &[],
     };
     let id = decision_id(clock().now());
-    log.accept(&id, &request(target), decided, &revision()).await
+    log.accept(&id, None, &request(target), decided, &revision()).await
 }
 
 fn request(target: &str) -> AccessRequest {

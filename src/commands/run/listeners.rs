@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstreams};
-use crate::http::{Gate, Routing};
+use crate::http::{Gate, Ongoing, Routing};
 use crate::listen::{self, Bound};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -46,6 +46,7 @@ pub(super) fn gates(
             clock: clock.clone(),
             metrics: metrics.clone(),
             open: AtomicUsize::new(0),
+            ongoing: Ongoing::default(),
         }))
     };
     config.listeners.iter().map(gate).collect()

@@ -227,7 +227,7 @@ impl Scratch {
         }
     }
 
-    fn raw(&mut self, text: &str) {
+    pub(super) fn raw(&mut self, text: &str) {
         self.line.out().extend_from_slice(text.as_bytes());
     }
 
@@ -236,7 +236,7 @@ impl Scratch {
         json::string(self.line.out(), value.as_bytes(), max);
     }
 
-    fn number(&mut self, key: &str, value: u64) {
+    pub(super) fn number(&mut self, key: &str, value: u64) {
         self.raw(key);
         json::number(self.line.out(), value);
     }
