@@ -4,6 +4,7 @@
 //! exchange that is no longer permitted, or whose record is refused, ends alone.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -87,6 +88,7 @@ fn to_decide(gate: &Gate, underway: &Underway) -> Option<Arc<Bundle>> {
 
 /// Decides and records; says whether the exchange was ended.
 async fn decide(gate: &Gate, underway: &Underway, bundle: &Arc<Bundle>) -> bool {
+    let undecided = Undecided(Some(underway));
     let access = AccessRequest { time: gate.clock.now(), ..underway.access().clone() };
     let began = Instant::now();
     let decision = gate.pool.decide(bundle, &access).await;
@@ -94,6 +96,7 @@ async fn decide(gate: &Gate, underway: &Underway, bundle: &Arc<Bundle>) -> bool 
     metrics.decided(decision.outcome, decision.reason, began.elapsed());
     let (id, first) = (audit::decision_id(access.time), underway.receipt());
     let recorded = gate.log.decision_again(&id, first, &access, &decision, &bundle.revision).await;
+    undecided.settle();
     let Some(ended) = verdict(decision, recorded) else { return false };
     let reason = ended.reason;
     let has_ended = underway.end(ended);
@@ -120,11 +123,32 @@ fn verdict(decision: Decision, recorded: Result<(), NotAccepted>) -> Option<Ende
     }
 }
 
-async fn once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+/// An exchange that is being decided: a panic on the way ends it.
+struct Undecided<'a>(Option<&'a Underway>);
+
+impl Undecided<'_> {
+    fn settle(mut self) {
+        self.0 = None;
+    }
 }
 
-/// A decision that panicked has ended nothing that could be counted.
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        if let Some(underway) = self.0.filter(|_| std::thread::panicking()) {
+            underway.end(Ended { reason: "policy.error", denial: None });
+        }
+    }
+}
+
+/// Looks once whether a decision is there; one that panics has ended its exchange, and no other.
+async fn once<F: Future<Output = bool>>(mut future: Pin<&mut F>) -> Poll<bool> {
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        Poll::Ready(polled.unwrap_or(Poll::Ready(true)))
+    })
+    .await
+}
+
 async fn joined(waiting: &mut JoinSet<bool>) -> bool {
-    waiting.join_next().await.is_some_and(|joined| joined.unwrap_or(false))
+    waiting.join_next().await.is_some_and(|joined| joined.unwrap_or(true))
 }

@@ -37,6 +37,8 @@ mod exchange;
 mod reply;
 mod serve;
 mod tunnel;
+#[cfg(test)]
+mod tests;
 
 pub use again::{Again, decide_again};
 pub use body::{ReplyBody, ReplyError};
