@@ -126,7 +126,8 @@ impl View {
                 let again = if record.get("of").is_some() { " (again)" } else { "" };
                 let (source, reason) = (at("/source/spiffe_id"), at("/decision/reason"));
                 let request = request_line(record);
-                let mut line = format!("{time} {outcome}{shadow}{again} {source} {request} {reason}");
+                let mut line =
+                    format!("{time} {outcome}{shadow}{again} {source} {request} {reason}");
                 for policy in list(record, "/decision/policies") {
                     let _ = write!(line, " {}", place(policy)); // a string takes everything
                 }

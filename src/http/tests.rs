@@ -210,7 +210,8 @@ async fn a_pass_decides_each_exchange_once_whether_or_not_its_record_is_waited_f
         let again = decide_again(&gates).await;
         // `/1`, `/10` to `/19`, `/100` to `/199`.
         assert_eq!((again.decided, again.ended), (200, 200 - 111), "{durability:?}");
-        let revoked = |it: &&Arc<Underway>| it.ended().is_some_and(|e| e.reason == "policy.revoked");
+        let revoked =
+            |it: &&Arc<Underway>| it.ended().is_some_and(|e| e.reason == "policy.revoked");
         assert_eq!(all.iter().filter(revoked).count(), 200 - 111);
         assert_eq!(decide_again(&gates).await.decided, 0);
         gate.policy.hold(bundle(policy));

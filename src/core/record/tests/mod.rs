@@ -170,7 +170,8 @@ fn the_longest_line_fits_into_an_entry_of_the_tree() {
     let mut scratch = Scratch::default();
     let decided = decided(Outcome::Error, &policies, &errors);
     let longest = Some(FirstDecision(Some(u64::MAX)));
-    let line = scratch.decision(&instance.fragment(), &id_of(1), longest, &request, decided, &revision);
+    let line =
+        scratch.decision(&instance.fragment(), &id_of(1), longest, &request, decided, &revision);
     let length = line.stamp(u64::MAX).len();
     assert!(length <= MAX_LINE_BYTES, "{length}");
     assert!(length > MAX_LINE_BYTES / 2, "the limits are used: {length}");
