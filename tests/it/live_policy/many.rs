@@ -24,22 +24,22 @@ fn each_of_five_hundred_streams_is_decided_once() {
             clients.push(web);
         }
         change(&scene, "a.cedar", KEEP).await;
-        for (path, body) in &mut bodies {
+        let mut outcomes = Vec::new();
+        for (path, mut body) in bodies {
             if path.starts_with("/drop") {
-                assert!(next(body).await.unwrap().is_err(), "{path}");
+                assert!(next(&mut body).await.unwrap().is_err(), "{path}");
+                outcomes.push((path, "deny"));
             } else {
-                streams.send(path, "on").await;
-                assert_eq!(next_text(body).await, "on");
-                drop(streams.take(path));
-                assert!(next(body).await.is_none(), "{path}");
+                streams.send(&path, "on").await;
+                assert_eq!(next_text(&mut body).await, "on");
+                drop(streams.take(&path));
+                assert!(is_at_its_end(body).await, "{path}");
+                outcomes.push((path, "allow"));
             }
         }
         drop(clients);
         let log = scene.finish().await;
-        let outcomes: Vec<_> = bodies
-            .iter()
-            .map(|(path, _)| (&**path, if path.starts_with("/drop") { "deny" } else { "allow" }))
-            .collect();
+        let outcomes: Vec<_> = outcomes.iter().map(|(path, outcome)| (&**path, *outcome)).collect();
         check_again(&log, &outcomes);
         for (path, outcome) in outcomes {
             let flags = if outcome == "deny" { "[\"policy.revoked\"]" } else { "[]" };

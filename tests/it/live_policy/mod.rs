@@ -145,3 +145,8 @@ async fn next_text(body: &mut Incoming) -> String {
     let bytes = next(body).await.unwrap().unwrap().into_data().unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
+
+/// Whether nothing but the end follows.
+async fn is_at_its_end(body: Incoming) -> bool {
+    timeout(PATIENCE, body.collect()).await.unwrap().unwrap().to_bytes().is_empty()
+}

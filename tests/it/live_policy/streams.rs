@@ -37,7 +37,7 @@ async fn check_siblings(upstream: &'static str, file: &str, policy: &str, outcom
     streams.send("/keep", "data: 2\n\n").await;
     assert_eq!(next_text(&mut kept).await, "data: 2\n\n");
     drop(streams.take("/keep"));
-    assert!(next(&mut kept).await.is_none());
+    assert!(is_at_its_end(kept).await);
     let refused = web.get("/drop/2").await.status.as_u16();
     assert_eq!(refused, if outcome == "deny" { 403 } else { 503 });
     drop(web);
@@ -114,7 +114,7 @@ fn a_listener_that_shadows_records_and_ends_nothing() {
         streams.send("/drop", "data: 2\n\n").await;
         assert_eq!(next_text(&mut body).await, "data: 2\n\n");
         drop(streams.take("/drop"));
-        assert!(next(&mut body).await.is_none());
+        assert!(is_at_its_end(body).await);
         drop(web);
         let log = scene.finish().await;
         check_again(&log, &[("/drop", "deny")]);
@@ -130,7 +130,7 @@ fn a_policy_that_is_broken_or_the_same_decides_nothing_again() {
         let respond = streams.respond();
         let scene = Setup { policies: ALLOW_ALL, respond, ..Setup::default() }.start().await;
         let mut web = scene.client(WEB, "h2").await;
-        let mut body = open(&mut web, &streams, "/keep").await;
+        let body = open(&mut web, &streams, "/keep").await;
         scene.repository.commit(&[("a.cedar", "permit(")]);
         scene.sidecar.store().refresh();
         let is_rejected =
@@ -143,7 +143,7 @@ fn a_policy_that_is_broken_or_the_same_decides_nothing_again() {
             .until_record(|record| record["kind"] == "decision" && record.get("of").is_some())
             .await;
         drop(streams.take("/keep"));
-        assert!(next(&mut body).await.is_none());
+        assert!(is_at_its_end(body).await);
         let commit = scene.repository.head();
         drop(web);
         let log = scene.finish().await;

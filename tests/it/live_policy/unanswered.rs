@@ -61,6 +61,7 @@ fn take_uploads(progress: mpsc::UnboundedSender<String>) -> Respond {
             let mut body = arrived.request.into_body();
             loop {
                 let said = match body.frame().await {
+                    Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => continue,
                     Some(Ok(frame)) => format!("{path} {}", frame.into_data().unwrap().len()),
                     Some(Err(_)) => format!("{path} broke off"),
                     None => format!("{path} is whole"),
