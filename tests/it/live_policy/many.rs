@@ -24,6 +24,7 @@ fn each_of_five_hundred_streams_is_decided_once() {
             clients.push(web);
         }
         change(&scene, "a.cedar", KEEP).await;
+        decided_again(&scene, CONNECTIONS * STREAMS).await;
         let mut outcomes = Vec::new();
         for (path, mut body) in bodies {
             if path.starts_with("/drop") {

@@ -53,6 +53,11 @@ async fn change(scene: &Scene, file: &str, text: &str) {
     scene.until("activated", is_active).await;
 }
 
+/// Waits until so many exchanges were decided again.
+async fn decided_again(scene: &Scene, count: usize) {
+    scene.until("decided again", || again(&scene.records()).len() >= count).await;
+}
+
 /// The decisions on exchanges in flight.
 fn again(records: &[Value]) -> Vec<&Value> {
     decisions(records).into_iter().filter(|record| record.get("of").is_some()).collect()

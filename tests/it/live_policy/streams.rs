@@ -24,6 +24,7 @@ async fn check_siblings(upstream: &'static str, file: &str, policy: &str, outcom
     let mut dropped = open(&mut web, &streams, "/drop").await;
     let mut kept = open(&mut web, &streams, "/keep").await;
     change(&scene, file, policy).await;
+    decided_again(&scene, 2).await;
     let error = next(&mut dropped).await.unwrap().unwrap_err();
     let reset = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>()).unwrap();
     let (flag, code) = match outcome {
@@ -80,6 +81,7 @@ fn a_stream_over_http1_is_broken_off_without_its_end() {
             raws.push(raw);
         }
         change(&scene, "a.cedar", KEEP).await;
+        decided_again(&scene, 2).await;
         assert_eq!(
             raws[0].read_all().await,
             "",
@@ -108,9 +110,7 @@ fn a_listener_that_shadows_records_and_ends_nothing() {
         let mut web = scene.client(WEB, "h1").await;
         let mut body = open(&mut web, &streams, "/drop").await;
         change(&scene, "a.cedar", KEEP).await;
-        scene
-            .until_record(|record| record["kind"] == "decision" && record.get("of").is_some())
-            .await;
+        decided_again(&scene, 1).await;
         streams.send("/drop", "data: 2\n\n").await;
         assert_eq!(next_text(&mut body).await, "data: 2\n\n");
         drop(streams.take("/drop"));
@@ -139,9 +139,7 @@ fn a_policy_that_is_broken_or_the_same_decides_nothing_again() {
         // The same policy by another commit, then one that differs: its pass is the first.
         change(&scene, "a.cedar", "permit(principal, action, resource);").await;
         change(&scene, "a.cedar", KEEP).await;
-        scene
-            .until_record(|record| record["kind"] == "decision" && record.get("of").is_some())
-            .await;
+        decided_again(&scene, 1).await;
         drop(streams.take("/keep"));
         assert!(is_at_its_end(body).await);
         let commit = scene.repository.head();

@@ -39,6 +39,7 @@ fn a_denied_tunnel_is_cut_and_a_permitted_one_kept() {
             tunnels.push(raw);
         }
         change(&scene, "a.rego", KEEP_IN_REGO).await;
+        decided_again(&scene, 2).await;
         assert_eq!(tunnels[0].read_all().await, "");
         tunnels[1].write("after").await;
         assert_eq!(tunnels[1].read_until("after").await, "after");

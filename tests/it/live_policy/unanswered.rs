@@ -28,6 +28,7 @@ async fn check_unanswered(alpn: &str, upstream: &'static str, policy: &str, stat
         arrivals.recv().await.unwrap();
     }
     change(&scene, "a.cedar", policy).await;
+    decided_again(&scene, 2).await;
     let [dropped, kept] = <[_; 2]>::try_from(asking).unwrap();
     let dropped = timeout(PATIENCE, dropped).await.unwrap().unwrap();
     assert_eq!(dropped.status.as_u16(), status);
@@ -92,6 +93,7 @@ async fn check_upload(alpn: &str, upstream_protocol: &'static str) {
         uploads.push((sender, asked));
     }
     change(&scene, "a.cedar", KEEP).await;
+    decided_again(&scene, 2).await;
     assert_eq!(timeout(PATIENCE, said.recv()).await.unwrap().unwrap(), "/drop broke off");
     let [(_more, dropped), (sender, kept)] = <[_; 2]>::try_from(uploads).unwrap();
     let dropped = timeout(PATIENCE, dropped).await.unwrap().unwrap().unwrap();
