@@ -115,8 +115,9 @@ impl Drop for Exchange {
         let gate = &self.connection.gate;
         gate.ongoing.leave(self.place);
         let (log, request) = (&gate.log, self.underway.request());
-        // An upload ends with its exchange: nobody would decide on the rest of it again.
-        if let Some(request) = request.filter(|request| !request.is_sent()) {
+        // After a complete response the caller may still be writing: cutting it off could cost it the
+        // answer. After anything else its upload has nobody who would decide on it again.
+        if let Some(request) = request.filter(|request| !self.complete && !request.is_sent()) {
             request.stop();
         }
         let duration = self.started.elapsed();
