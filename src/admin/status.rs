@@ -46,6 +46,9 @@ pub struct Status {
     pub readiness: Readiness,
     /// `null` until there is one.
     pub identity: Option<IdentityStatus>,
+    /// How many entries the deny-list has.
+    #[serde(default)]
+    pub blocked: u64,
     /// `null` until there is one.
     pub policy: Option<PolicyStatus>,
     pub log: LogStatus,

@@ -110,6 +110,9 @@ fn in_words(status: &Status) -> String {
             line("  trusts", identity.trust_domains.join(", "));
         }
     }
+    if status.blocked > 0 {
+        line("  blocked", format!("{}; `portreeve block --list` shows them", status.blocked));
+    }
     match &status.policy {
         None => line("policy", "none yet".to_owned()),
         Some(policy) => {
@@ -182,6 +185,7 @@ mod tests {
                 updated: at(99_000),
                 trust_domains: vec!["td".to_owned()],
             }),
+            blocked: 0,
             policy: Some(PolicyStatus {
                 source: "/srv/policy".to_owned(),
                 commit: "4f1c2d3e4f1c2d3e".to_owned(),

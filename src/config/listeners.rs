@@ -191,6 +191,9 @@ fn limits(check: &mut Check<'_>, at: &At, raw: &raw::ListenerLimits) -> listen::
             &raw.idle_timeout,
             Duration::from_secs(1)..=DAY,
         ),
+        max_connection_age: raw.max_connection_age.as_ref().map(|age| {
+            check.duration(&at.key("max_connection_age"), age, Duration::from_secs(1)..=DAY)
+        }),
         header_bytes: u32::try_from(header_bytes).unwrap_or(u32::MAX),
         streams: raw.streams,
     }

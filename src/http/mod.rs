@@ -22,7 +22,7 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{Log, Receipt, Refusal};
+use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
@@ -32,6 +32,7 @@ use crate::telemetry::{ListenerMetrics, Metrics};
 
 mod body;
 mod exchange;
+mod goaway;
 mod reply;
 mod serve;
 mod tunnel;
@@ -115,7 +116,7 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let asked = match take_head(connection, parts) {
+    let asked = match still_proven(connection).and_then(|()| take_head(connection, parts)) {
         Ok(taken) => ask_policy(connection, taken).await,
         Err(refused) => Err(refused),
     };
@@ -184,6 +185,16 @@ impl Arrival {
 
     fn answer(&self, answer: Answer, effects: Option<&Effects>) -> Response<ReplyBody> {
         reply::answer(answer, self.dialect, &self.id, effects)
+    }
+}
+
+/// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
+/// that ends its connection may come a moment later than its request.
+fn still_proven(connection: &Connection) -> Result<(), (Answer, &'static str)> {
+    let now = connection.gate.clock.now();
+    match connection.registration.slot().refusal(now) {
+        None => Ok(()),
+        Some(reason) => Err((Answer::Unproven, reason)),
     }
 }
 
@@ -258,7 +269,7 @@ impl Connection {
             stage: "http",
             reason,
             source: source.address.ip(),
-            claimed: source.spiffe_id.as_ref().map(ToString::to_string),
+            claimed: ClaimedIdentity::of_source(source),
             id,
             detail,
         });

@@ -36,6 +36,8 @@ pub(super) enum Dialect {
 pub(super) enum Answer {
     /// The head has no canonical form.
     BadRequest,
+    /// The identity that the connection was made with holds no more.
+    Unproven,
     /// Policy says no.
     Denied,
     /// No route: the host or path is not served here.
@@ -61,6 +63,7 @@ impl Answer {
     const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unproven => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -70,10 +73,11 @@ impl Answer {
     }
 
     /// The status codes of gRPC: 3 invalid argument, 7 permission denied, 12 unimplemented,
-    /// 14 unavailable.
+    /// 14 unavailable, 16 unauthenticated.
     const fn grpc_status(self) -> &'static str {
         match self {
             Self::BadRequest => "3",
+            Self::Unproven => "16",
             Self::Denied => "7",
             Self::NoRoute => "12",
             Self::Unavailable | Self::BadGateway | Self::GatewayTimeout => "14",
@@ -83,6 +87,7 @@ impl Answer {
     const fn sentence(self) -> &'static str {
         match self {
             Self::BadRequest => "the request is ambiguous or malformed",
+            Self::Unproven => "the caller's identity holds no more on this connection",
             Self::Denied => "denied by policy",
             Self::NoRoute => "no such route",
             Self::Unavailable => "the decision is not available",

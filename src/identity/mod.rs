@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
+pub mod deny_list;
 pub mod endpoint;
 mod failure;
 pub(crate) mod proto;
@@ -23,6 +24,7 @@ mod svid;
 pub(crate) mod update;
 pub mod workload_api;
 
+pub use deny_list::{Denial, DenyList, DenyListError, DenyListFile};
 pub use endpoint::{EndpointError, endpoint_path};
 pub use failure::Failure;
 pub use svid::{MaterialError, NotCertificates};

@@ -39,6 +39,8 @@ pub struct Limits {
     /// From the first byte of a head to its end, and between requests.
     pub header_timeout: Duration,
     pub idle_timeout: Duration,
+    /// After which a connection is asked to retire, less up to a tenth; `None`: never.
+    pub max_connection_age: Option<Duration>,
     /// Bytes of one request head.
     pub header_bytes: u32,
     /// HTTP/2 streams of one connection.
@@ -53,6 +55,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
+            max_connection_age: None,
             header_bytes: 16 << 10,
             streams: 100,
         }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
+use portreeve_core::Timestamp;
 use portreeve_core::policy::Revision;
 use tokio::sync::{mpsc, watch};
 
+use super::faults::Faults;
 use super::report::Live;
+use super::trust::{self, TrustChanges};
 use crate::audit::{self, Log};
 use crate::connections::TICK;
-use crate::identity::State;
+use crate::identity::{Snapshot, State};
 use crate::listen::{Bound, Serving};
 use crate::store;
 use crate::tls::Credentials;
@@ -21,19 +24,22 @@ pub(super) async fn identity(
     live: Arc<Live>,
     credentials: Arc<ArcSwapOption<Credentials>>,
     can_shake: watch::Sender<bool>,
+    mut trust: TrustChanges,
 ) {
     let mut updates = live.identity.updates();
+    let mut faults = Faults::default();
     loop {
         let state = updates.borrow_and_update().clone();
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
-                let next = Credentials::new(snapshot);
-                for root in next.trust().unusable() {
-                    let error = &root.error;
-                    tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
+                let next = prepared(snapshot).await;
+                if let Some(next) = &next {
+                    faults.tell(next.trust(), snapshot.received);
                 }
-                credentials.store(Some(next));
+                // Published first, told after: see the page of `connections`.
+                credentials.store(next);
+                trust.published(snapshot);
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
                 live.metrics.identity_updated(snapshot.received, not_after);
@@ -57,6 +63,18 @@ pub(super) async fn identity(
             return;
         }
     }
+}
+
+/// Makes credentials on a thread of its own: a thousand trust domains take milliseconds, which a
+/// serving thread has better use for. `None`, and so no new connection, where that panicked.
+async fn prepared(snapshot: &Arc<Snapshot>) -> Option<Arc<Credentials>> {
+    let snapshot = Arc::clone(snapshot);
+    let preparing = tokio::task::spawn_blocking(move || Credentials::new(&snapshot));
+    let next = preparing.await;
+    if next.is_err() {
+        tracing::error!("the newest SVID and bundles cannot be used: no new connections");
+    }
+    next.ok()
 }
 
 /// What the store did becomes records, metrics and log lines.
@@ -100,7 +118,9 @@ pub(super) async fn ticks(live: Arc<Live>) {
     let mut counted = std::collections::BTreeMap::new();
     loop {
         ticks.tick().await;
-        live.registry.sweep();
+        let now = live.clock.now();
+        trust::told(&live, &live.registry.sweep(now).await);
+        lift_blocks(&live, now);
         let log = live.log.status();
         live.metrics.log_queue().set(i64::try_from(log.queue).unwrap_or(i64::MAX));
         for (cause, lost) in log.lost {
@@ -111,6 +131,23 @@ pub(super) async fn ticks(live: Arc<Live>) {
         }
         if let Some(at) = live.store.status().last_success {
             live.metrics.policy_read(at);
+        }
+    }
+}
+
+/// Takes off the deny-list what has come to its end; it was no longer in force.
+fn lift_blocks(live: &Live, now: Timestamp) {
+    match live.denied.remove_expired(now) {
+        Ok(gone) => {
+            for denial in gone {
+                let spiffe_id = &denial.spiffe_id;
+                live.log.event(&audit::Event::BlockExpired { spiffe_id });
+                tracing::info!(%spiffe_id, "no longer blocked: the time is over");
+            }
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "an entry that is over stays in the deny-list's file");
         }
     }
 }

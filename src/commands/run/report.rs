@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
-use crate::identity::Identity;
+use crate::identity::{DenyListFile, Identity};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -31,6 +31,7 @@ pub(crate) struct Live {
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
+    pub(super) denied: DenyListFile,
     pub(super) gates: Vec<Arc<Gate>>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log_settings: audit::Settings,
@@ -66,6 +67,7 @@ impl Report for Live {
             now: self.clock.now(),
             readiness: self.readiness(),
             identity: self.identity_status(),
+            blocked: self.denied.current().len() as u64,
             policy: self.policy_status(),
             log: self.log_status(),
             listeners: self.listener_status(),

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::report::Live;
+use super::trust::{self, TrustChanges};
 use super::{feed, listeners};
 use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
 use crate::audit::{self, Event, Log};
@@ -20,7 +21,7 @@ use crate::config::Config;
 use crate::connections::Registry;
 use crate::evaluation::{self, Pool};
 use crate::forward::{self, OwnIdentity, Upstreams};
-use crate::identity::{self, Identity};
+use crate::identity::{self, DenyListFile, Identity};
 use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
@@ -66,6 +67,7 @@ impl Sidecar {
         let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
         let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
         let instance = audit::this_instance(Arc::clone(&config.service));
+        let denied = DenyListFile::open(&config.state_dir)?;
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
@@ -86,6 +88,7 @@ impl Sidecar {
             log,
             metrics,
             registry: Registry::default(),
+            denied,
             gates,
             addresses,
             log_settings: config.log.clone(),
@@ -98,7 +101,7 @@ impl Sidecar {
         if let Some(health) = health {
             servers.push(health.serve(Arc::clone(&report))?);
         }
-        servers.push(admin.serve(report)?);
+        servers.push(admin.serve(report, Arc::clone(&live) as _)?);
         live.log.event(&Event::ConfigLoaded { digest: &config.digest });
 
         let mut sidecar = Self {
@@ -123,10 +126,16 @@ impl Sidecar {
         let credentials = &self.own.credentials;
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake));
+        let trust = watch::Sender::new(0);
+        let changed = trust.subscribe();
+        let trust = TrustChanges::new(trust);
+        let feeding = feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake, trust);
+        self.tasks.spawn(feeding);
+        let verifying = trust::verify_again(Arc::clone(live), Arc::clone(credentials), changed);
+        self.tasks.spawn(verifying);
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
-        let tls = ServerTls::new(&live.clock, &tls::Settings::default())?;
+        let tls = ServerTls::new(&live.clock, &tls::Settings::default())?.denying(&live.denied);
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
             let serving = Serving {
                 settings,
@@ -134,6 +143,7 @@ impl Sidecar {
                 gate: Arc::clone(gate),
                 tls: Arc::clone(&tls),
                 credentials: Arc::clone(credentials),
+                denied: live.denied.clone(),
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());

@@ -129,6 +129,9 @@ pub(in super::super) struct ListenerLimits {
     pub header_timeout: DurationText,
     /// Between two requests of one connection; 1s to 24h.
     pub idle_timeout: DurationText,
+    /// After which a connection's peer is asked to take another one, less up to a tenth; 1s to 24h.
+    /// Without it a connection may grow as old as its peer's SVID.
+    pub max_connection_age: Option<DurationText>,
     /// One request head; 1KiB to 1MiB.
     pub header_bytes: SizeText,
     /// HTTP/2 streams of one connection.
@@ -146,6 +149,7 @@ impl Default for ListenerLimits {
             handshake_timeout: limits.handshake_timeout.into(),
             header_timeout: limits.header_timeout.into(),
             idle_timeout: limits.idle_timeout.into(),
+            max_connection_age: limits.max_connection_age.map(Into::into),
             header_bytes: u64::from(limits.header_bytes).into(),
             streams: limits.streams,
         }

@@ -6,7 +6,8 @@ use super::fragment::InstanceFragment;
 use super::{DecisionId, Line, Scratch, json};
 use crate::Timestamp;
 use crate::policy::Revision;
-use crate::spiffe::SpiffeId;
+use crate::request::Source;
+use crate::spiffe::{Claimed, SpiffeId};
 
 const MAX_WORD_BYTES: usize = 160;
 const MAX_TEXT_BYTES: usize = 1_024;
@@ -29,6 +30,16 @@ pub struct End {
     pub flags: Vec<&'static str>,
 }
 
+/// Who a refused peer says it is: of a peer that proved nothing, nothing of it is proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimedIdentity {
+    pub spiffe_id: Option<String>,
+    /// Lower-case hex.
+    pub serial: Option<String>,
+    /// The certificate's fingerprint, lower-case hex.
+    pub sha256: Option<String>,
+}
+
 /// What never became a decision, counted: one source prefix, one reason, about one second.
 #[derive(Clone, Debug)]
 pub struct Refused {
@@ -40,8 +51,8 @@ pub struct Refused {
     pub count: u64,
     pub first: Timestamp,
     pub last: Timestamp,
-    /// The identities that were claimed and not proven: some of them.
-    pub claimed: Vec<String>,
+    /// The identities that were claimed: some of them.
+    pub claimed: Vec<ClaimedIdentity>,
     /// The ids that responses carried: some of them.
     pub ids: Vec<DecisionId>,
     pub detail: Option<String>,
@@ -71,6 +82,30 @@ pub enum Event<'a> {
     IdentityLost {
         reason: &'static str,
         cause: &'a str,
+    },
+    /// Open connections of a peer were ended because it holds no more.
+    ConnectionCut {
+        /// `None` for all that did not get a record of their own.
+        spiffe_id: Option<&'a SpiffeId>,
+        reason: &'static str,
+        connections: u64,
+    },
+    /// An operator put a peer or a trust domain on the deny-list.
+    Blocked {
+        spiffe_id: &'a str,
+        reason: &'a str,
+        until: Option<Timestamp>,
+        /// The Unix user who asked for it.
+        user: u32,
+    },
+    /// An operator took an entry off the deny-list.
+    Unblocked {
+        spiffe_id: &'a str,
+        user: u32,
+    },
+    /// An entry of the deny-list came to its end.
+    BlockExpired {
+        spiffe_id: &'a str,
     },
     LogStarted {
         durability: &'static str,
@@ -151,14 +186,24 @@ impl Scratch {
         self.number(",\"count\":", refused.count);
         self.moment(",\"first\":", refused.first);
         self.moment(",\"last\":", refused.last);
-        self.list(",\"claimed\":", refused.claimed.iter().map(String::as_bytes));
+        self.claimed(&refused.claimed);
         self.list(",\"ids\":", refused.ids.iter().map(DecisionId::as_bytes));
-        match &refused.detail {
-            Some(detail) => self.text(",\"detail\":", detail, MAX_TEXT_BYTES),
-            None => self.raw(",\"detail\":null"),
-        }
+        self.optional(",\"detail\":", refused.detail.as_deref(), MAX_TEXT_BYTES);
         self.raw("}");
         self.finish()
+    }
+
+    fn claimed(&mut self, claimed: &[ClaimedIdentity]) {
+        self.raw(",\"claimed\":[");
+        for (at, claimed) in claimed.iter().take(MAX_LIST).enumerate() {
+            self.raw(if at == 0 { "{" } else { ",{" });
+            let ClaimedIdentity { spiffe_id, serial, sha256 } = claimed;
+            self.optional("\"spiffe_id\":", spiffe_id.as_deref(), MAX_ITEM_BYTES);
+            self.optional(",\"serial\":", serial.as_deref(), MAX_WORD_BYTES);
+            self.optional(",\"sha256\":", sha256.as_deref(), MAX_WORD_BYTES);
+            self.raw("}");
+        }
+        self.raw("]");
     }
 
     /// Formats one event.
@@ -191,6 +236,10 @@ impl Scratch {
                 self.text(",\"reason\":", reason, MAX_WORD_BYTES);
                 self.text(",\"cause\":", cause, MAX_TEXT_BYTES);
             }
+            Event::ConnectionCut { .. }
+            | Event::Blocked { .. }
+            | Event::Unblocked { .. }
+            | Event::BlockExpired { .. } => self.of_peer(event),
             Event::LogStarted { durability, on_failure, end_records } => {
                 self.text(",\"durability\":", durability, MAX_WORD_BYTES);
                 self.text(",\"on_failure\":", on_failure, MAX_WORD_BYTES);
@@ -215,6 +264,37 @@ impl Scratch {
         self.finish()
     }
 
+    /// What was done to a peer that is not us.
+    fn of_peer(&mut self, event: &Event<'_>) {
+        match event {
+            Event::ConnectionCut { spiffe_id, reason, connections } => {
+                match spiffe_id {
+                    Some(id) => self.text(",\"spiffe_id\":", id.as_str(), MAX_ID_BYTES),
+                    None => self.raw(",\"spiffe_id\":null"),
+                }
+                self.text(",\"reason\":", reason, MAX_WORD_BYTES);
+                self.number(",\"connections\":", *connections);
+            }
+            Event::Blocked { spiffe_id, reason, until, user } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+                self.text(",\"reason\":", reason, MAX_TEXT_BYTES);
+                match until {
+                    Some(until) => self.moment(",\"until\":", *until),
+                    None => self.raw(",\"until\":null"),
+                }
+                self.number(",\"user\":", u64::from(*user));
+            }
+            Event::Unblocked { spiffe_id, user } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+                self.number(",\"user\":", u64::from(*user));
+            }
+            Event::BlockExpired { spiffe_id } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+            }
+            _ => {}
+        }
+    }
+
     fn gap(&mut self, gap: &Gap) {
         self.text(",\"cause\":", gap.cause, MAX_WORD_BYTES);
         self.number(",\"count\":", gap.count);
@@ -234,6 +314,16 @@ impl Scratch {
     fn text(&mut self, key: &str, value: &str, max: usize) {
         self.raw(key);
         json::string(self.line.out(), value.as_bytes(), max);
+    }
+
+    fn optional(&mut self, key: &str, value: Option<&str>, max: usize) {
+        match value {
+            Some(value) => self.text(key, value, max),
+            None => {
+                self.raw(key);
+                self.raw("null");
+            }
+        }
     }
 
     fn number(&mut self, key: &str, value: u64) {
@@ -286,6 +376,32 @@ impl Refused {
     }
 }
 
+impl From<&Claimed> for ClaimedIdentity {
+    fn from(claimed: &Claimed) -> Self {
+        Self {
+            spiffe_id: claimed.id.clone(),
+            serial: claimed.serial.clone(),
+            sha256: Some(claimed.sha256.clone()),
+        }
+    }
+}
+
+impl ClaimedIdentity {
+    /// The identity of a peer that proved it and was refused for another reason; none if it has none.
+    #[must_use]
+    pub fn of_source(source: &Source) -> Option<Self> {
+        let certificate = source.certificate.as_ref();
+        if source.spiffe_id.is_none() && certificate.is_none() {
+            return None;
+        }
+        Some(Self {
+            spiffe_id: source.spiffe_id.as_ref().map(ToString::to_string),
+            serial: certificate.map(|certificate| certificate.serial.clone()),
+            sha256: certificate.map(|certificate| certificate.sha256.clone()),
+        })
+    }
+}
+
 impl Event<'_> {
     const fn words(&self) -> (&'static str, &'static str) {
         match self {
@@ -295,6 +411,10 @@ impl Event<'_> {
             Self::ConfigRejected { .. } => ("config", "rejected"),
             Self::IdentityUpdated { .. } => ("identity", "updated"),
             Self::IdentityLost { .. } => ("identity", "lost"),
+            Self::ConnectionCut { .. } => ("connection", "cut"),
+            Self::Blocked { .. } => ("deny_list", "blocked"),
+            Self::Unblocked { .. } => ("deny_list", "unblocked"),
+            Self::BlockExpired { .. } => ("deny_list", "expired"),
             Self::LogStarted { .. } => ("log", "start"),
             Self::LogStopped => ("log", "stop"),
             Self::LogRotated { .. } => ("log", "rotate"),
