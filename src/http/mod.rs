@@ -12,8 +12,7 @@ use ::http::request::Parts;
 use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
+use portreeve_core::policy::{Bundle, Decision, Effects};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Draft, Enforcement, Head,
@@ -22,18 +21,20 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
+use crate::audit::{Log, Receipt};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
-use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
+use crate::forward::{Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
 
-mod ongoing;
-mod again;
 mod body;
 mod caller;
+mod refused;
+mod permitted;
+mod ongoing;
+mod again;
 mod exchange;
 mod goaway;
 mod reply;
@@ -51,9 +52,9 @@ pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
 pub use tokens::Tokens;
 
-use caller::{Caller, CallerError};
-use exchange::Exchange;
-use ongoing::{Ended, Underway};
+use caller::Caller;
+use permitted::exchange;
+use refused::{Refused, not_permitted, refuse};
 use reply::{Answer, Dialect};
 
 /// What all connections of a listener share.
@@ -120,16 +121,6 @@ struct Taken {
     route: Option<(Arc<str>, usize, Arc<Upstream>)>,
 }
 
-/// Why a request never became a decision.
-#[derive(Debug)]
-struct Refused {
-    answer: Answer,
-    reason: &'static str,
-    /// Who the caller says it is, where the connection proves nobody else.
-    claimed: Option<ClaimedIdentity>,
-    detail: Option<String>,
-}
-
 /// What is known of a request before anything was decided.
 struct Arrival {
     id: DecisionId,
@@ -169,62 +160,6 @@ pub(crate) async fn handle(
     let response = exchange(connection, arrival, decided, permit, receipt, body, caller_upgrade);
     let response = response.await;
     routing.metrics.answered(Some(route), response.status());
-    response
-}
-
-/// Forwards a permitted request whose record was accepted, and joins the response to its end.
-async fn exchange(
-    connection: &Arc<Connection>,
-    arrival: Arrival,
-    decided: Decided,
-    permit: Permit,
-    receipt: Receipt,
-    body: Incoming,
-    caller_upgrade: Option<OnUpgrade>,
-) -> Response<ReplyBody> {
-    let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { mut access, caller, upstream, bundle, decision, .. } = decided;
-    let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
-    // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
-    let effects = if is_shadow { Effects::default() } else { decision.effects };
-    let (body, progress) = RequestBody::new(body);
-    // The copy is what is kept: the head as it came has room for what the upstream is told.
-    let kept = access.head.clone();
-    let head = reply::change_request(std::mem::replace(&mut access.head, kept), &effects);
-    let underway = Underway::new(access, receipt, progress, &bundle);
-    let exchange = Exchange::begin(connection, arrival, underway, is_shadow);
-    again::catch_up(&connection.gate, exchange.underway(), bundle).await;
-    if exchange.ended().is_some() {
-        return ended_unanswered(exchange, dialect, &id);
-    }
-    let (receipt, caller) = (exchange.receipt(), caller.as_ref());
-    let sent = tokio::select! {
-        biased;
-        sent = forward::forward(permit, receipt, &upstream, head, caller, body) => sent,
-        _ = exchange.underway().until_ended() => return ended_unanswered(exchange, dialect, &id),
-    };
-    match sent {
-        _ if exchange.ended().is_some() => ended_unanswered(exchange, dialect, &id),
-        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
-        Err(error) => upstream_failed(exchange, &error, dialect, &id),
-    }
-}
-
-/// The answer to an exchange that a later policy ended while the upstream had not answered.
-fn ended_unanswered(
-    mut exchange: Exchange,
-    dialect: Dialect,
-    id: &DecisionId,
-) -> Response<ReplyBody> {
-    let response = match exchange.ended() {
-        Some(Ended { denial: Some(effects), .. }) => {
-            reply::answer(Answer::Denied, dialect, id, Some(effects))
-        }
-        Some(Ended { denial: None, .. }) | None => {
-            reply::answer(Answer::Unavailable, dialect, id, None)
-        }
-    };
-    exchange.answered(response.status(), 0);
     response
 }
 
@@ -316,91 +251,4 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
             None
         }
     }
-}
-
-/// Answers and counts a request that never became a decision (invariant 7).
-fn refuse(connection: &Connection, arrival: &Arrival, refused: Refused) -> Response<ReplyBody> {
-    let Refused { answer, reason, claimed, detail } = refused;
-    let response = arrival.answer(answer, None);
-    connection.count(reason, Some(arrival.id), claimed, detail);
-    connection.gate.routing.load().metrics.answered(None, response.status());
-    response
-}
-
-impl From<(Answer, &'static str)> for Refused {
-    fn from((answer, reason): (Answer, &'static str)) -> Self {
-        Self { answer, reason, claimed: None, detail: None }
-    }
-}
-
-impl From<CallerError> for Refused {
-    fn from(error: CallerError) -> Self {
-        tracing::debug!(reason = error.reason(), "refused a request: {error}");
-        let (answer, reason) = (Answer::Unauthenticated, error.reason());
-        let claimed = error.claimed().map(ClaimedIdentity::of_id);
-        Self { answer, reason, claimed, detail: Some(error.to_string()) }
-    }
-}
-
-impl Connection {
-    /// Counts what never became a request.
-    fn refused(&self, reason: &'static str, detail: Option<String>) {
-        self.count(reason, None, None, detail);
-    }
-
-    /// Counts what never became a decision.
-    fn count(
-        &self,
-        reason: &'static str,
-        id: Option<DecisionId>,
-        claimed: Option<ClaimedIdentity>,
-        detail: Option<String>,
-    ) {
-        let source = &self.facts.source;
-        self.gate.metrics.refused(reason);
-        self.gate.log.refused(Refusal {
-            stage: "http",
-            reason,
-            source: source.address.ip(),
-            claimed: claimed.or_else(|| ClaimedIdentity::of_source(source)),
-            id,
-            detail,
-        });
-    }
-}
-
-/// The answer to a request that policy did not permit.
-fn not_permitted(decision: &Decision, arrival: &Arrival) -> Response<ReplyBody> {
-    match decision.outcome {
-        Outcome::Deny => arrival.answer(Answer::Denied, Some(&decision.effects)),
-        Outcome::Error | Outcome::Allow => arrival.answer(Answer::Unavailable, None),
-    }
-}
-
-fn upstream_failed(
-    mut exchange: Exchange,
-    error: &ForwardError,
-    dialect: Dialect,
-    id: &DecisionId,
-) -> Response<ReplyBody> {
-    exchange.failed(error.reason());
-    tracing::debug!(error = %chain(error), "a permitted request failed upstream");
-    let answer = match error {
-        ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
-        ForwardError::RequestBody { .. } => Answer::BadRequest,
-        _ => Answer::BadGateway,
-    };
-    reply::answer(answer, dialect, id, None)
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -16,11 +16,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 
+use super::ongoing::Underway;
 use super::*;
 use crate::audit::{Durability, OnFailure, Settings, Target};
 use crate::connections::{Limits, Registry};
 use crate::forward::{
-    OwnIdentity, RouteSettings, UpstreamAddress, UpstreamProtocol, UpstreamSettings, Upstreams,
+    self, OwnIdentity, RouteSettings, UpstreamAddress, UpstreamProtocol, UpstreamSettings,
+    Upstreams,
 };
 use crate::identity::DenyListFile;
 
