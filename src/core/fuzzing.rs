@@ -13,7 +13,8 @@ use crate::policy::{
     Bundle, EvaluationError, Files, Ground, Outcome, PolicyRef, Reason, Revision, decide,
 };
 use crate::record::{
-    Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch, original_bytes,
+    ClaimedIdentity, Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch,
+    original_bytes,
 };
 use crate::request::{
     AccessRequest, Body, ConnectionFacts, Destination, Direction, Draft, Enforcement, Head,
@@ -212,7 +213,14 @@ pub fn fuzz_record_line(data: &[u8]) {
         count: 1,
         first: request.time,
         last: request.time,
-        claimed: text.split('\n').map(str::to_owned).collect(),
+        claimed: text
+            .split('\n')
+            .map(|part| ClaimedIdentity {
+                spiffe_id: Some(part.to_owned()),
+                serial: part.get(1..).map(str::to_owned),
+                sha256: None,
+            })
+            .collect(),
         ids: vec![id],
         detail: Some(text.to_string()),
     };

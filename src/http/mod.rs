@@ -22,7 +22,7 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{Log, Receipt, Refusal};
+use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
@@ -321,7 +321,10 @@ impl Connection {
             stage: "http",
             reason,
             source: source.address.ip(),
-            claimed: claimed.or_else(|| source.spiffe_id.as_ref().map(ToString::to_string)),
+            claimed: match claimed {
+                None => ClaimedIdentity::of_source(source),
+                spiffe_id => Some(ClaimedIdentity { spiffe_id, ..ClaimedIdentity::default() }),
+            },
             id,
             detail,
         });

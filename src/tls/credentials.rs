@@ -28,7 +28,7 @@ impl Credentials {
         Arc::new(Self {
             id: snapshot.svid.id.clone(),
             not_after: snapshot.svid.not_after,
-            trust: Arc::new(Trust::new(&snapshot.bundles)),
+            trust: Arc::new(Trust::new(&snapshot.bundles, &snapshot.crls)),
             certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
         })
     }

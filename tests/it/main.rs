@@ -12,3 +12,4 @@ mod oracles;
 mod requests;
 mod store;
 mod support;
+mod x509;

@@ -31,7 +31,12 @@ fn the_shipped_policies_pass_every_kind_of_test() {
 
 #[test]
 fn spiffe_id_cases_hold() {
-    check(Suite::SpiffeId, 50);
+    check(Suite::SpiffeId, 560);
+}
+
+#[test]
+fn spiffe_x509_cases_hold() {
+    check(Suite::SpiffeX509, 500);
 }
 
 #[test]
@@ -323,6 +328,7 @@ fn cases_are_what_the_published_schemas_say() {
             include_str!("../../../schemas/canonical-request-cases.json"),
         ),
         (embedded::SPIFFE_ID, include_str!("../../../schemas/spiffe-id-cases.json")),
+        (embedded::SPIFFE_X509, include_str!("../../../schemas/spiffe-x509-cases.json")),
         (embedded::SPIFFE_JWT, include_str!("../../../schemas/spiffe-jwt-cases.json")),
         (embedded::REGO, include_str!("../../../schemas/rego-cases.json")),
         (embedded::CEDAR, include_str!("../../../schemas/cedar-cases.json")),
@@ -347,6 +353,7 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
+        ("conformance/spiffe-x509/cases", embedded::SPIFFE_X509),
         ("conformance/spiffe-jwt/cases", embedded::SPIFFE_JWT),
         ("conformance/cedar/cases", embedded::CEDAR),
         ("conformance/rego/cases", embedded::REGO),

@@ -5,9 +5,12 @@
 //! with the JWT bundles and is verified here.
 
 mod id;
+pub mod reasons;
 mod svid;
 pub mod jwt;
 
 pub use id::{SpiffeId, SpiffeIdError, TrustDomain};
 pub use jwt::{AuthorityFault, JwtAuthorities, JwtError, JwtSvid, UnusableAuthority};
-pub use svid::{CertificateFacts, Claimed, Issuer, IssuerError, KeyUsageFault, Leaf, SvidError};
+pub use svid::{
+    CertificateFacts, Claimed, Issuer, IssuerError, KeyFault, KeyUsageFault, Leaf, Links, SvidError,
+};
