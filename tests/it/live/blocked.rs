@@ -55,7 +55,7 @@ fn a_blocked_peer_is_cut_and_refused_until_it_is_unblocked_and_others_are_not() 
         }
         let refused = scene.until_record(|record| record["kind"] == "refused").await;
         assert_eq!(text_of(&refused, "/refused/reason"), "peer.blocked");
-        assert_eq!(text_of(&refused, "/refused/claimed/0"), WEB);
+        assert_eq!(text_of(&refused, "/refused/claimed/0/spiffe_id"), WEB);
         let cut = scene.until_record(|record| record["kind"] == "connection").await;
         assert_eq!(
             (text_of(&cut, "/reason"), text_of(&cut, "/connections")),
@@ -113,7 +113,7 @@ fn a_blocked_trust_domain_stays_blocked_over_a_restart() {
         assert!(partner.guest(&scene, Alpn::Http2).await.is_err());
         let blocked =
             scene.until_record(|record| text_of(record, "/refused/reason") == "peer.blocked");
-        assert_eq!(text_of(&blocked.await, "/refused/claimed/0"), GUEST);
+        assert_eq!(text_of(&blocked.await, "/refused/claimed/0/spiffe_id"), GUEST);
         let socket = scene.dir.path().join("state/admin.sock");
         let list = client::get(&socket, "/blocked").await.unwrap();
         assert_eq!(list["blocked"][0]["spiffe_id"], "spiffe://partner.test");

@@ -67,7 +67,7 @@ fn a_handshake_that_began_before_its_trust_domain_was_removed_is_not_served() {
         }
         let refused = scene.until_record(|record| {
             text(record, "/refused/reason") == "trust.no_bundle"
-                && text(record, "/refused/claimed/0") == GUEST
+                && text(record, "/refused/claimed/0/spiffe_id") == GUEST
         });
         refused.await;
         scene.finish().await;
