@@ -116,7 +116,7 @@ struct Refused {
     answer: Answer,
     reason: &'static str,
     /// Who the caller says it is, where the connection proves nobody else.
-    claimed: Option<String>,
+    claimed: Option<ClaimedIdentity>,
     detail: Option<String>,
 }
 
@@ -296,7 +296,8 @@ impl From<(Answer, &'static str)> for Refused {
 impl From<CallerError> for Refused {
     fn from(error: CallerError) -> Self {
         tracing::debug!(reason = error.reason(), "refused a request: {error}");
-        let (answer, reason, claimed) = (Answer::Unauthenticated, error.reason(), error.claimed());
+        let (answer, reason) = (Answer::Unauthenticated, error.reason());
+        let claimed = error.claimed().map(ClaimedIdentity::of_id);
         Self { answer, reason, claimed, detail: Some(error.to_string()) }
     }
 }
@@ -312,7 +313,7 @@ impl Connection {
         &self,
         reason: &'static str,
         id: Option<DecisionId>,
-        claimed: Option<String>,
+        claimed: Option<ClaimedIdentity>,
         detail: Option<String>,
     ) {
         let source = &self.facts.source;
@@ -321,10 +322,7 @@ impl Connection {
             stage: "http",
             reason,
             source: source.address.ip(),
-            claimed: match claimed {
-                None => ClaimedIdentity::of_source(source),
-                spiffe_id => Some(ClaimedIdentity { spiffe_id, ..ClaimedIdentity::default() }),
-            },
+            claimed: claimed.or_else(|| ClaimedIdentity::of_source(source)),
             id,
             detail,
         });

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwapOption;
 use portreeve_core::Timestamp;
 use portreeve_core::policy::Revision;
-use portreeve_core::record::printable;
 use tokio::sync::{mpsc, watch};
 
+use super::faults::Faults;
 use super::report::Live;
 use super::trust::{self, TrustChanges};
 use crate::audit::{self, Log};
@@ -16,7 +16,7 @@ use crate::connections::TICK;
 use crate::identity::{Snapshot, State};
 use crate::listen::{Bound, Serving};
 use crate::store;
-use crate::tls::{Credentials, Trust};
+use crate::tls::Credentials;
 
 /// New SVIDs and bundles become the credentials of new connections.
 /// `can_shake` becomes true with the first of them.
@@ -27,23 +27,19 @@ pub(super) async fn identity(
     mut trust: TrustChanges,
 ) {
     let mut updates = live.identity.updates();
-    let mut told = Vec::new();
+    let mut faults = Faults::default();
     loop {
         let state = updates.borrow_and_update().clone();
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
                 let next = prepared(snapshot).await;
-                let trust_now = next.as_ref().map(|next| Arc::clone(next.trust()));
+                if let Some(next) = &next {
+                    faults.tell(next.trust(), snapshot.received);
+                }
                 // Published first, told after: see the page of `connections`.
                 credentials.store(next);
                 trust.published(snapshot);
-                // An SVID is renewed far more often than what is wrong with the bundles.
-                let faults = trust_now.map_or_else(Vec::new, |t| faults(&t, snapshot.received));
-                for fault in faults.iter().filter(|fault| !told.contains(*fault)) {
-                    tracing::warn!("{fault}");
-                }
-                told = faults;
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
                 live.metrics.identity_updated(snapshot.received, not_after);
@@ -74,40 +70,11 @@ pub(super) async fn identity(
 async fn prepared(snapshot: &Arc<Snapshot>) -> Option<Arc<Credentials>> {
     let snapshot = Arc::clone(snapshot);
     let preparing = tokio::task::spawn_blocking(move || Credentials::new(&snapshot));
-    let Ok(next) = preparing.await else {
+    let next = preparing.await;
+    if next.is_err() {
         tracing::error!("the newest SVID and bundles cannot be used: no new connections");
-        return None;
-    };
-    Some(next)
-}
-
-/// What an operator should mend in the bundles and the lists of revoked certificates.
-fn faults(trust: &Trust, now: Timestamp) -> Vec<String> {
-    let roots = trust.unusable().iter().map(|root| {
-        format!("a root of trust domain `{}` is not used: {}", root.trust_domain, root.error)
-    });
-    let shared = trust.shared_roots().iter().map(|root| {
-        let domains: Vec<_> = root.trust_domains.iter().map(ToString::to_string).collect();
-        format!(
-            "the root with sha256 {} stands in the bundles of {}: whoever holds its key speaks for each",
-            root.sha256,
-            domains.join(", ")
-        )
-    });
-    let crls = trust.unusable_crls().iter().map(|crl| {
-        let issuer = crl.issuer.as_deref().unwrap_or("an issuer that cannot be read");
-        format!(
-            "a list of certificates revoked by {} does not count: {}",
-            printable(issuer),
-            crl.error
-        )
-    });
-    let overdue = trust.overdue_crls(now).into_iter().map(|crl| {
-        let issuer = printable(&crl.issuer).into_owned();
-        let due = crl.next_update;
-        format!("the list of certificates revoked by {issuer} was to be replaced by {due}; it still counts")
-    });
-    roots.chain(shared).chain(crls).chain(overdue).collect()
+    }
+    next.ok()
 }
 
 /// What the store did becomes records, metrics and log lines.

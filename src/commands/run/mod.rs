@@ -11,6 +11,7 @@ use crate::config::{self, Config};
 use crate::loader::{SERVING_STACK_BYTES, THIS_PROGRAM};
 use crate::telemetry;
 
+mod faults;
 mod feed;
 mod listeners;
 mod report;

@@ -387,6 +387,12 @@ impl From<&Claimed> for ClaimedIdentity {
 }
 
 impl ClaimedIdentity {
+    /// The identity that a token claims, which no certificate stands behind.
+    #[must_use]
+    pub fn of_id(spiffe_id: String) -> Self {
+        Self { spiffe_id: Some(spiffe_id), serial: None, sha256: None }
+    }
+
     /// The identity of a peer that proved it and was refused for another reason; none if it has none.
     #[must_use]
     pub fn of_source(source: &Source) -> Option<Self> {
