@@ -30,6 +30,8 @@ use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
 
+mod ongoing;
+mod again;
 mod body;
 mod caller;
 mod exchange;
@@ -38,15 +40,20 @@ mod reply;
 mod serve;
 mod tokens;
 mod tunnel;
+#[cfg(test)]
+mod tests;
 
-pub use body::ReplyBody;
+pub use again::{Again, decide_again};
+pub use body::{ReplyBody, ReplyError};
 pub use caller::{CallerSettings, Callers, Proof};
+pub use ongoing::Ongoing;
 pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
 pub use tokens::Tokens;
 
 use caller::{Caller, CallerError};
 use exchange::Exchange;
+use ongoing::{Ended, Underway};
 use reply::{Answer, Dialect};
 
 /// What all connections of a listener share.
@@ -66,6 +73,8 @@ pub struct Gate {
     pub metrics: Metrics,
     /// Connections that are being served.
     pub open: AtomicUsize,
+    /// The exchanges that are decided again when the policy changes.
+    pub ongoing: Ongoing,
 }
 
 /// The routes of a listener with the metrics that are counted by them.
@@ -112,6 +121,7 @@ struct Taken {
 }
 
 /// Why a request never became a decision.
+#[derive(Debug)]
 struct Refused {
     answer: Answer,
     reason: &'static str,
@@ -173,19 +183,49 @@ async fn exchange(
     caller_upgrade: Option<OnUpgrade>,
 ) -> Response<ReplyBody> {
     let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { access, caller, upstream, decision, .. } = decided;
+    let Decided { mut access, caller, upstream, bundle, decision, .. } = decided;
     let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
     // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
     let effects = if is_shadow { Effects::default() } else { decision.effects };
     let (body, progress) = RequestBody::new(body);
-    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_shadow);
-    let head = reply::change_request(access.head, &effects);
+    // The copy is what is kept: the head as it came has room for what the upstream is told.
+    let kept = access.head.clone();
+    let head = reply::change_request(std::mem::replace(&mut access.head, kept), &effects);
+    let underway = Underway::new(access, receipt, progress, &bundle);
+    let exchange = Exchange::begin(connection, arrival, underway, is_shadow);
+    again::catch_up(&connection.gate, exchange.underway(), bundle).await;
+    if exchange.ended().is_some() {
+        return ended_unanswered(exchange, dialect, &id);
+    }
     let (receipt, caller) = (exchange.receipt(), caller.as_ref());
-    let sent = forward::forward(permit, receipt, &upstream, head, caller, body).await;
+    let sent = tokio::select! {
+        biased;
+        sent = forward::forward(permit, receipt, &upstream, head, caller, body) => sent,
+        _ = exchange.underway().until_ended() => return ended_unanswered(exchange, dialect, &id),
+    };
     match sent {
+        _ if exchange.ended().is_some() => ended_unanswered(exchange, dialect, &id),
         Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
         Err(error) => upstream_failed(exchange, &error, dialect, &id),
     }
+}
+
+/// The answer to an exchange that a later policy ended while the upstream had not answered.
+fn ended_unanswered(
+    mut exchange: Exchange,
+    dialect: Dialect,
+    id: &DecisionId,
+) -> Response<ReplyBody> {
+    let response = match exchange.ended() {
+        Some(Ended { denial: Some(effects), .. }) => {
+            reply::answer(Answer::Denied, dialect, id, Some(effects))
+        }
+        Some(Ended { denial: None, .. }) | None => {
+            reply::answer(Answer::Unavailable, dialect, id, None)
+        }
+    };
+    exchange.answered(response.status(), 0);
+    response
 }
 
 impl Decided {

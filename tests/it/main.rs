@@ -7,6 +7,7 @@ mod data_path;
 mod demo;
 mod hostile;
 mod live;
+mod live_policy;
 mod operations;
 mod oracles;
 mod requests;
