@@ -22,6 +22,10 @@ class CouldNotRun(Exception):
     """Something that the checks need is not there or does not start."""
 
 
+class CannotBeChecked(Exception):
+    """The check needs what this machine or this user does not have, and that is no failure."""
+
+
 def peers_folder():
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.environ.get("PEERS_DIR") or os.path.join(cache, "portreeve-peers")

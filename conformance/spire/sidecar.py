@@ -21,7 +21,11 @@ POLICY = """package authz
 default allow := false
 
 allow if {
-	input.source.spiffe_id in {"spiffe://a.test/caller", "spiffe://b.test/caller"}
+	input.source.spiffe_id in {
+		"spiffe://a.test/caller",
+		"spiffe://a.test/patient",
+		"spiffe://b.test/caller",
+	}
 	input.request.route == "orders"
 }
 """
@@ -151,18 +155,19 @@ class Sidecar:
             found.extend(json.loads(line) for line in lines[:-1] if line.startswith("{"))
         return found
 
-    def refusals(self, reason, after=0):
-        """The records of refused connections with this reason, without the first ones."""
-        return [r for r in self.records() if r.get("kind") == "refused" and r["refused"]["reason"] == reason][after:]
+    def refusals(self, reason=None):
+        """What stands in the records of refused connections."""
+        refused = [record["refused"] for record in self.records() if record["kind"] == "refused"]
+        return [one for one in refused if reason in (None, one["reason"])]
 
 
 class Call:
     """One `portreeve call`."""
 
-    def __init__(self, spire, sidecar, domain="a.test", path="/orders/1", listener="public", options=()):
+    def __init__(self, spire, sidecar, domain="a.test", path="/orders/1", listener="public", pick="caller", options=()):
         host, port = sidecar.address(listener)
         command = [portreeve(), "call", "https://%s:%d%s" % (host, port, path), "--format", "json"]
-        command += ["--socket", "unix://%s" % spire.socket(domain), "--pick", "caller"]
+        command += ["--socket", "unix://%s" % spire.socket(domain), "--pick", pick]
         ended = run(*command, "--expect", "spiffe://a.test/sidecar", *options)
         self.code, self.stderr = ended.returncode, ended.stderr
         self.answer = json.loads(ended.stdout) if ended.stdout.startswith("{") else {}

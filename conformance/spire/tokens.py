@@ -1,0 +1,5 @@
+"""JWT-SVIDs that the agent issues."""
+
+LISTENERS = ""
+
+CHECKS = []
