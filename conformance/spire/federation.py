@@ -23,15 +23,9 @@ def world():
     # longer than the checks take: whatever is cut here is cut for trust.
     with Spire(federated=True, SPIRE_CA_TTL="1h", SPIRE_X509_TTL="5m") as spire:
         with Identity(spire, "a.test", "caller") as ours, Identity(spire, "b.test", "caller") as theirs:
-            with Sidecar(spire.socket(), tokens_listeners()) as sidecar:
+            with Sidecar(spire.socket()) as sidecar:
                 sidecar.wait_ready()
                 yield World(spire, sidecar, ours, theirs)
-
-
-def tokens_listeners():
-    import tokens
-
-    return tokens.LISTENERS
 
 
 def a_caller_of_a_federated_domain_gets_in(world):

@@ -145,7 +145,7 @@ class Load:
                 self.ended.wait(0.5)
             self.ended.wait(PAUSE_S)
         if connection:
-            connection.close()
+            self.left(connection)
 
     def http2(self, _):
         connection, again = None, 0
@@ -165,7 +165,7 @@ class Load:
                 self.ended.wait(0.5)
             self.ended.wait(PAUSE_S)
         if connection:
-            connection.close()
+            self.left(connection)
 
     def check(self):
         """Not one failed request so far."""

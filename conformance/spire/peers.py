@@ -175,12 +175,13 @@ class Identity:
         self.not_after = ssl.cert_time_to_seconds(until)
         return chain, roots
 
-    def context(self, *protocols):
-        """For one connection: whoever is of one of the bundles is trusted."""
+    def context(self, *protocols, presents=True):
+        """For one connection: whoever is of one of the bundles is trusted, and our SVID is presented."""
         chain, roots = self.files
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.load_cert_chain(chain)
+        if presents:
+            context.load_cert_chain(chain)
         context.load_verify_locations(roots)
         context.set_alpn_protocols(list(protocols))
         return context

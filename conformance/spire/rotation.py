@@ -116,7 +116,7 @@ def not_one_request_failed(world):
 
 def callers_are_asked_to_renew_before_their_svid_ends(world):
     load = world.load
-    assert load.asked, "in %.0f s nobody was asked to take a new connection" % load.longest_s
+    assert load.asked, "a connection lived for %.0f s and nobody was asked to take a new one" % load.longest_s
     assert not load.late, "%d requests were served after the caller's SVID had expired" % load.late
 
 

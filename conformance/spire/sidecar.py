@@ -53,6 +53,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.server.authorization = self.headers["Authorization"]
         if self.path.endswith("/slow"):
             time.sleep(0.5)
         body = b"order\n"
@@ -72,6 +73,8 @@ class Upstream(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    # What the last request had.
+    authorization = None
 
 
 class Sidecar:
