@@ -15,7 +15,7 @@ marker=$state/.portreeve-spire
 # started_at PID: when a process started, in ticks since boot; its number alone may be another's by now.
 started_at() {
   local stat
-  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -r -a stat <<<"${stat##*) }"
   echo "${stat[19]}"
 }
@@ -25,7 +25,8 @@ remember() { echo "$2 $(started_at "$2")" >"$1"; }
 
 # running FILE: prints the PID of a process that was written down and still runs.
 running() {
-  local pid started
-  read -r pid started 2>/dev/null <"$1" || return 1
-  [ "$(started_at "$pid")" = "$started" ] && echo "$pid"
+  local pid started now
+  { read -r pid started <"$1"; } 2>/dev/null || return 1
+  now=$(started_at "$pid") || return 1
+  [ "$now" = "$started" ] && echo "$pid"
 }
