@@ -52,7 +52,6 @@ def a_removed_bundle_cuts_its_callers_and_nobody_else(world):
     assert ours.get() == 200, "the connection of a.test does not serve"
     assert not ours.asked and not ours.has_ended(), "the connection of a.test is to end"
     assert ours_h2.get(1) == ([200], 0) and not ours_h2.asked, "the h2 connection of a.test is to end"
-    world.kept = ours, ours_h2
 
 
 def remove(spire):
@@ -102,9 +101,26 @@ def add(spire):
     )
 
 
+def a_revoked_ca_cuts_what_it_signed_and_nothing_else(world):
+    address = world.sidecar.address()
+    old, authority = Kept(world.ours, address), world.spire.authorities()["active"]
+    assert old.get() == 200
+    before = world.ours.serial
+    world.spire.replace_authority()
+    eventually("an SVID of the new CA", lambda: world.ours.serial != before)
+    issuers = lambda: Kept(world.ours, address).certificate["issuer"] != old.certificate["issuer"]
+    eventually("the sidecar has one too", issuers)
+    new = Kept(world.ours, address)
+    assert new.get() == 200 and old.get() == 200
+    world.spire.revoke_authority(authority)
+    eventually("the connection under the old CA is cut", old.has_ended, CUT_LIMIT_S)
+    assert new.get() == 200 and not new.asked, "the connection under the new CA is to end"
+
+
 CHECKS = [
     a_caller_of_a_federated_domain_gets_in,
     a_removed_bundle_cuts_its_callers_and_nobody_else,
     without_a_bundle_new_connections_are_refused,
     federation_added_while_connections_are_open,
+    a_revoked_ca_cuts_what_it_signed_and_nothing_else,
 ]

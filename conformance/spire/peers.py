@@ -18,6 +18,10 @@ COMMAND_LIMIT_S = 30
 REFRESH_S = 1.0
 
 
+# What is still to be ended, when the whole run is told to end.
+STARTED = []
+
+
 class CouldNotRun(Exception):
     """Something that the checks need is not there or does not start."""
 
@@ -35,19 +39,19 @@ def portreeve():
     return os.environ.get("PORTREEVE_BIN", "portreeve")
 
 
-def run(*command, env=None, limit=COMMAND_LIMIT_S, **more):
+def run(*command, limit=COMMAND_LIMIT_S, **more):
     """The ended process; its output is text."""
     command = [str(word) for word in command]
-    return subprocess.run(
-        command, env=env, timeout=limit, text=True, capture_output=True, stdin=subprocess.DEVNULL, **more
-    )
+    more = {"text": True, "capture_output": True, "stdin": subprocess.DEVNULL, **more}
+    return subprocess.run(command, timeout=limit, **more)
 
 
 def must(*command, **more):
     """Its standard output, where it ends well."""
     ended = run(*command, **more)
     if ended.returncode != 0:
-        raise AssertionError("`%s` ended with %d: %s" % (" ".join(map(str, command)), ended.returncode, ended.stderr or ended.stdout))
+        words = " ".join(map(str, command)), ended.returncode, ended.stderr or ended.stdout
+        raise AssertionError("`%s` ended with %d: %s" % words)
     return ended.stdout
 
 
@@ -78,6 +82,7 @@ class Spire:
         self.arguments = ["--federated"] if federated else []
         self.bin = os.environ.get("SPIRE_BIN_DIR") or os.path.join(peers_folder(), "bin")
         self.env = {**os.environ, "SPIRE_STATE": str(self.state), "SPIRE_BIN_DIR": self.bin, **times}
+        STARTED.append(self)
 
     def __enter__(self):
         try:
@@ -88,12 +93,15 @@ class Spire:
         return self
 
     def __exit__(self, *_):
+        self.end()
+        STARTED.remove(self)
+
+    def end(self):
         run(ROOT / "spire/down", env=self.env)
         self.folder.cleanup()
 
     def up(self):
         """Starts what does not run."""
-        # The output goes to a file: servers in the background would keep a pipe open.
         started = run(ROOT / "spire/up", *self.arguments, env=self.env, limit=120)
         if started.returncode != 0:
             raise CouldNotRun("spire/up ended with %d: %s" % (started.returncode, started.stderr))
@@ -129,6 +137,21 @@ class Spire:
         shown = json.loads(self.server(domain, "localauthority", "x509", "show", "-output", "json"))
         return {state: (shown.get(state) or {}).get("authority_id") for state in ("active", "prepared", "old")}
 
+    def replace_authority(self):
+        """Signs with a new CA from now on and taints the one of before, whose SVIDs are replaced at once."""
+        authority = lambda *words: self.server("a.test", "localauthority", "x509", *words)
+        old = self.authorities()["active"]
+        if not self.authorities()["prepared"]:
+            authority("prepare")
+        # The new root must be with everybody before anything is signed under it.
+        time.sleep(3 * REFRESH_S)
+        authority("activate", "-authorityID", self.authorities()["prepared"])
+        authority("taint", "-authorityID", old)
+
+    def revoke_authority(self, old):
+        """Takes a tainted CA out of the bundle."""
+        self.server("a.test", "localauthority", "x509", "revoke", "-authorityID", old)
+
 
 class Identity:
     """An SVID of the agent, fetched again and again by a thread, as files for Python's `ssl`."""
@@ -139,7 +162,7 @@ class Identity:
         self.ended = threading.Event()
         self.number = 0
         self.error = None
-        self.not_after = 0.0
+        self.serial, self.not_after = "", 0.0
         self.files = self.fetch()
         self.thread = threading.Thread(target=self.follow, daemon=True)
         self.thread.start()
@@ -171,8 +194,8 @@ class Identity:
         chain.write_text(certificates(svid["x509_svid"]) + key)
         roots.write_text("".join(map(certificates, bundles)))
         # Only files have a reader for certificates in Python.
-        until = ssl._ssl._test_decode_cert(str(chain))["notAfter"]
-        self.not_after = ssl.cert_time_to_seconds(until)
+        leaf = ssl._ssl._test_decode_cert(str(chain))
+        self.serial, self.not_after = leaf["serialNumber"], ssl.cert_time_to_seconds(leaf["notAfter"])
         return chain, roots
 
     def context(self, *protocols, presents=True):

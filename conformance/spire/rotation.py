@@ -84,25 +84,15 @@ def the_ca_rotates_by_itself_under_load(world):
 def a_tainted_and_revoked_ca_under_load(world):
     before = set(world.load.issuers)
     old = world.spire.authorities()["active"]
-    prepare_and_activate(world.spire)
-    world.spire.server("a.test", "localauthority", "x509", "taint", "-authorityID", old)
+    world.spire.replace_authority()
     eventually("the sidecar has an SVID of the new CA", lambda: world.load.issuers - before)
     time.sleep(REPLACED_S)
     world.load.check()
     requests = world.load.requests
-    world.spire.server("a.test", "localauthority", "x509", "revoke", "-authorityID", old)
+    world.spire.revoke_authority(old)
     eventually("requests after the revocation", lambda: world.load.requests > requests + 100)
     time.sleep(2)
     world.load.check()
-
-
-def prepare_and_activate(spire):
-    if not spire.authorities()["prepared"]:
-        spire.server("a.test", "localauthority", "x509", "prepare")
-    prepared = spire.authorities()["prepared"]
-    # The new root must be with everybody before anything is signed under it.
-    time.sleep(3)
-    spire.server("a.test", "localauthority", "x509", "activate", "-authorityID", prepared)
 
 
 def not_one_request_failed(world):

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-from peers import CouldNotRun, PATIENCE_S, eventually, portreeve, run
+from peers import PATIENCE_S, STARTED, CouldNotRun, eventually, portreeve, run
 
 # A caller of any trust domain: whether its SVID is trusted is for SPIFFE to say, not for policy.
 POLICY = """package authz
@@ -90,8 +90,9 @@ class Sidecar:
         # No command tells the port that the system would choose for it.
         with socket_module.create_server(("127.0.0.1", 0)) as free:
             self.health = free.getsockname()[1]
-        places = {"health": self.health, "state": base / "state", "socket": socket, "policy": base / "policy", "upstream": base / "app.sock"}
-        (base / "portreeve.yaml").write_text(CONFIGURATION % {**places, "listeners": listeners})
+        places = {"state": base / "state", "policy": base / "policy", "upstream": base / "app.sock"}
+        places |= {"socket": socket, "listeners": listeners, "health": self.health}
+        (base / "portreeve.yaml").write_text(CONFIGURATION % places)
         self.upstream = Upstream(str(base / "app.sock"), Service)
         threading.Thread(target=self.upstream.serve_forever, daemon=True).start()
         self.admin = str(base / "state/admin.sock")
@@ -101,9 +102,17 @@ class Sidecar:
         command = [portreeve(), "run", "-c", str(self.base / "portreeve.yaml")]
         with open(self.base / "stderr", "w") as stderr:
             self.process = subprocess.Popen(command, stderr=stderr, stdin=subprocess.DEVNULL)
+        STARTED.append(self)
         return self
 
     def __exit__(self, kind, *_):
+        code = self.end()
+        STARTED.remove(self)
+        if kind is None and code != 0:
+            raise AssertionError("the sidecar ended with %s" % code)
+
+    def end(self):
+        """Asks it to end; its exit code."""
         self.process.terminate()
         try:
             code = self.process.wait(PATIENCE_S)
@@ -114,8 +123,7 @@ class Sidecar:
         self.upstream.shutdown()
         self.upstream.server_close()
         self.folder.cleanup()
-        if kind is None and code != 0:
-            raise AssertionError("the sidecar ended with %s" % code)
+        return code
 
     def stderr(self):
         return (self.base / "stderr").read_text()
@@ -132,7 +140,8 @@ class Sidecar:
     def ready(self):
         """Status code and lines of /readyz."""
         try:
-            with urllib.request.urlopen("http://127.0.0.1:%d/readyz?verbose" % self.health, timeout=5) as answer:
+            url = "http://127.0.0.1:%d/readyz?verbose" % self.health
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.status, answer.read().decode().splitlines()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode().splitlines()
