@@ -158,7 +158,8 @@ class Identity:
 
     def __init__(self, spire, domain, hint):
         self.spire, self.domain, self.hint = spire, domain, hint
-        self.folder = tempfile.TemporaryDirectory(prefix="ptr-id-")
+        # Goes with SPIRE's own.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="id-", dir=spire.folder.name))
         self.ended = threading.Event()
         self.number = 0
         self.error = None
@@ -173,7 +174,6 @@ class Identity:
     def __exit__(self, *_):
         self.ended.set()
         self.thread.join()
-        self.folder.cleanup()
 
     def follow(self):
         while not self.ended.wait(REFRESH_S):
@@ -188,7 +188,7 @@ class Identity:
         (svid,) = [svid for svid in answer["svids"] if svid.get("hint") == self.hint]
         bundles = [svid["bundle"], *(answer.get("federated_bundles") or {}).values()]
         self.number += 1
-        base = pathlib.Path(self.folder.name) / str(self.number)
+        base = self.folder / str(self.number)
         chain, roots = base.with_suffix(".pem"), base.with_suffix(".roots")
         key = pem("PRIVATE KEY", base64.b64decode(svid["x509_svid_key"]))
         chain.write_text(certificates(svid["x509_svid"]) + key)
