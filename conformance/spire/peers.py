@@ -82,6 +82,8 @@ class Spire:
         self.arguments = ["--federated"] if federated else []
         self.bin = os.environ.get("SPIRE_BIN_DIR") or os.path.join(peers_folder(), "bin")
         self.env = {**os.environ, "SPIRE_STATE": str(self.state), "SPIRE_BIN_DIR": self.bin, **times}
+        # Nothing is started again behind an end.
+        self.lock, self.has_ended = threading.Lock(), False
         STARTED.append(self)
 
     def __enter__(self):
@@ -97,12 +99,17 @@ class Spire:
         STARTED.remove(self)
 
     def end(self):
-        run(ROOT / "spire/down", env=self.env)
-        self.folder.cleanup()
+        with self.lock:
+            self.has_ended = True
+            run(ROOT / "spire/down", env=self.env)
+            self.folder.cleanup()
 
     def up(self):
         """Starts what does not run."""
-        started = run(ROOT / "spire/up", *self.arguments, env=self.env, limit=120)
+        with self.lock:
+            if self.has_ended:
+                raise CouldNotRun("SPIRE has ended")
+            started = run(ROOT / "spire/up", *self.arguments, env=self.env, limit=120)
         if started.returncode != 0:
             raise CouldNotRun("spire/up ended with %d: %s" % (started.returncode, started.stderr))
 
