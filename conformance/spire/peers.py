@@ -20,6 +20,7 @@ REFRESH_S = 1.0
 
 # What is still to be ended, when the whole run is told to end.
 STARTED = []
+ENDING = threading.Event()
 
 
 class CouldNotRun(Exception):
@@ -82,8 +83,8 @@ class Spire:
         self.arguments = ["--federated"] if federated else []
         self.bin = os.environ.get("SPIRE_BIN_DIR") or os.path.join(peers_folder(), "bin")
         self.env = {**os.environ, "SPIRE_STATE": str(self.state), "SPIRE_BIN_DIR": self.bin, **times}
-        # Nothing is started again behind an end.
-        self.lock, self.has_ended = threading.Lock(), False
+        # Nothing is started behind an end.
+        self.lock = threading.Lock()
         STARTED.append(self)
 
     def __enter__(self):
@@ -100,15 +101,14 @@ class Spire:
 
     def end(self):
         with self.lock:
-            self.has_ended = True
             run(ROOT / "spire/down", env=self.env)
             self.folder.cleanup()
 
     def up(self):
         """Starts what does not run."""
         with self.lock:
-            if self.has_ended:
-                raise CouldNotRun("SPIRE has ended")
+            if ENDING.is_set():
+                raise CouldNotRun("the run is being ended")
             started = run(ROOT / "spire/up", *self.arguments, env=self.env, limit=120)
         if started.returncode != 0:
             raise CouldNotRun("spire/up ended with %d: %s" % (started.returncode, started.stderr))

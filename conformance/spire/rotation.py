@@ -59,7 +59,7 @@ def the_record_says_who_called(world):
     denied = Call(world.spire, world.sidecar, pick="sidecar")
     assert denied.is_denied(), denied
     for call, who, outcome in (allowed, "caller", "allow"), (denied, "sidecar", "deny"):
-        (record,) = [r for r in world.sidecar.records() if r["id"] == call.answer["decision_id"]]
+        record = world.sidecar.decision(call.answer["decision_id"])
         assert record["source"]["spiffe_id"] == "spiffe://a.test/" + who, record
         assert record["destination"]["spiffe_id"] == "spiffe://a.test/sidecar", record
         assert record["decision"]["outcome"] == outcome, record

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-from peers import PATIENCE_S, STARTED, CouldNotRun, eventually, portreeve, run
+from peers import ENDING, PATIENCE_S, STARTED, CouldNotRun, eventually, portreeve, run
 
 # A caller of any trust domain: whether its SVID is trusted is for SPIFFE to say, not for policy.
 POLICY = """package authz
@@ -76,6 +76,9 @@ class Upstream(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     # What the last request had.
     authorization = None
 
+    def handle_error(self, *_):
+        """The sidecar closes connections that it has no more use for."""
+
 
 class Sidecar:
     """`portreeve run` beside a service of its own. Use it in a `with`."""
@@ -99,6 +102,8 @@ class Sidecar:
         self.process = None
 
     def __enter__(self):
+        if ENDING.is_set():
+            raise CouldNotRun("the run is being ended")
         command = [portreeve(), "run", "-c", str(self.base / "portreeve.yaml")]
         with open(self.base / "stderr", "w") as stderr:
             self.process = subprocess.Popen(command, stderr=stderr, stdin=subprocess.DEVNULL)
@@ -165,6 +170,11 @@ class Sidecar:
         for file in sorted((self.base / "state/log").glob("*.ndjson")):
             lines = file.read_text().split("\n")
             found.extend(json.loads(line) for line in lines[:-1] if line.startswith("{"))
+        return found
+
+    def decision(self, decision_id):
+        """The record of a decision."""
+        (found,) = [r for r in self.records() if r["kind"] == "decision" and r["id"] == decision_id]
         return found
 
     def refusals(self, reason=None):

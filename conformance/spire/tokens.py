@@ -72,7 +72,7 @@ def world():
 def a_token_of_the_agent_is_accepted(world):
     status, decision = world.ask(world.token())
     assert status == 200, "the answer is %d" % status
-    (record,) = [r for r in world.sidecar.records() if r["id"] == decision]
+    record = world.sidecar.decision(decision)
     assert record["source"]["spiffe_id"] == "spiffe://a.test/caller", record
     assert world.sidecar.upstream.authorization is None, "the service is given the token"
 
