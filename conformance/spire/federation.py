@@ -54,6 +54,8 @@ def a_removed_bundle_cuts_its_callers_and_nobody_else(world):
     assert ours.get() == 200, "the connection of a.test does not serve"
     assert not ours.asked and not ours.has_ended(), "the connection of a.test is to end"
     assert ours_h2.get(1) == ([200], 0) and not ours_h2.asked, "the h2 connection of a.test is to end"
+    cuts = world.sidecar.cuts()
+    assert cuts == [("spiffe://b.test/caller", "trust.no_bundle")] * 2, cuts
 
 
 def remove(spire):
@@ -117,6 +119,8 @@ def a_revoked_ca_cuts_what_it_signed_and_nothing_else(world):
     world.spire.revoke_authority(authority)
     eventually("the connection under the old CA is cut", old.has_ended, TOLD_LIMIT_S + CUT_LIMIT_S)
     assert new.get() == 200 and not new.asked, "the connection under the new CA is to end"
+    cut = world.sidecar.cuts()[-1]
+    assert cut == ("spiffe://a.test/caller", "trust.unknown_issuer"), cut
 
 
 CHECKS = [

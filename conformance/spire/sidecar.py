@@ -177,6 +177,11 @@ class Sidecar:
         (found,) = [r for r in self.records() if r["kind"] == "decision" and r["id"] == decision_id]
         return found
 
+    def cuts(self):
+        """Who was cut off and why: `(spiffe_id, reason)` for each connection."""
+        cut = [record for record in self.records() if record["kind"] == "connection" and record["event"] == "cut"]
+        return [(record["spiffe_id"], record["reason"]) for record in cut for _ in range(record["connections"])]
+
     def refusals(self, reason=None):
         """What stands in the records of refused connections."""
         refused = [record["refused"] for record in self.records() if record["kind"] == "refused"]
