@@ -12,7 +12,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve::clock::Clock;
 use portreeve::identity::{Pick, Settings, Source, State, workload_api};
-use portreeve::tls::{self, Alpn, ClientTls, ExpectedPeer};
+use portreeve::tls::{self, Alpn, ClientTls, Credentials, ExpectedPeer};
 use portreeve_core::spiffe::SpiffeId;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -62,7 +62,7 @@ pub(crate) struct Target {
 #[derive(Debug)]
 enum Place {
     Unix(PathBuf),
-    Mtls { address: SocketAddr, tls: Arc<ClientTls>, expected: ExpectedPeer },
+    Mtls { address: SocketAddr, tls: Arc<ClientTls>, own: Arc<Credentials>, expected: ExpectedPeer },
 }
 
 /// An open connection.
@@ -83,9 +83,9 @@ impl Target {
             None => {
                 let rest = args.url.strip_prefix("https://").context("the URL is not https")?;
                 let (host, path) = rest.split_once('/').context("the URL has no path")?;
-                let tls = client_tls(args).await?;
+                let (tls, own) = client_tls(args).await?;
                 let expected = ExpectedPeer::Id(SpiffeId::parse(SERVICE_ID)?);
-                let place = Place::Mtls { address: host.parse()?, tls, expected };
+                let place = Place::Mtls { address: host.parse()?, tls, own, expected };
                 (place, host.to_owned(), format!("/{path}"))
             }
         };
@@ -100,11 +100,11 @@ impl Target {
     pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
         let stream: Box<dyn Stream> = match &self.place {
             Place::Unix(socket) => Box::new(UnixStream::connect(socket).await?),
-            Place::Mtls { address, tls, expected } => {
+            Place::Mtls { address, tls, own, expected } => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
                 let name = ServerName::IpAddress(address.ip().into());
-                let connected = tls::connect(stream, tls, expected.clone(), name).await;
+                let connected = tls::connect(stream, tls, own, expected.clone(), name).await;
                 Box::new(connected.map_err(|refused| anyhow!("{refused}"))?.0)
             }
         };
@@ -152,7 +152,7 @@ impl Connection {
     }
 }
 
-async fn client_tls(args: &Args) -> anyhow::Result<Arc<ClientTls>> {
+async fn client_tls(args: &Args) -> anyhow::Result<(Arc<ClientTls>, Arc<Credentials>)> {
     let socket = args.identity.clone().context("mTLS needs --identity")?;
     let pick = Some(Pick::SpiffeId(SpiffeId::parse(CALLER_ID)?));
     let settings = Settings { source: Source::WorkloadApi { socket }, pick };
@@ -162,7 +162,7 @@ async fn client_tls(args: &Args) -> anyhow::Result<Arc<ClientTls>> {
     let snapshot = identity.current()?;
     let alpn = if args.h2 { Alpn::Http2 } else { Alpn::Http1 };
     let settings = tls::Settings { alpn, ..tls::Settings::default() };
-    Ok(ClientTls::new(&snapshot, &Clock::system(), &settings)?)
+    Ok((ClientTls::new(&Clock::system(), &settings)?, Credentials::new(&snapshot)))
 }
 
 /// Reads an answer with `Content-Length`: what all three upstreams of the scene give.

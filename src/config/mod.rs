@@ -23,6 +23,7 @@ mod planned;
 mod check;
 mod settings;
 mod listeners;
+mod upstreams;
 mod policy;
 mod quote;
 mod errors;

@@ -10,7 +10,7 @@ use portreeve_core::spiffe::SpiffeId;
 use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
-use super::{Config, listeners, policy, raw};
+use super::{Config, listeners, policy, raw, upstreams};
 use crate::{admin, audit, identity, telemetry};
 
 /// Where SPIFFE says that a workload finds its socket (Workload Endpoint §4).
@@ -25,7 +25,7 @@ pub(super) fn config(
 ) -> Option<Config> {
     let root = At::root();
     let state_dir = check.path(&root.key("state_dir"), &file.state_dir);
-    let upstreams = listeners::upstreams(check, &file.upstreams);
+    let upstreams = upstreams::upstreams(check, &file.upstreams);
     let listeners = listeners::listeners(check, file);
     let identity = identity(check, &file.identity, env);
     let policy = policy::policy(check, &file.policy, &state_dir);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use portreeve_core::Timestamp;
 use portreeve_core::spiffe::{SpiffeId, TrustDomain};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -56,6 +56,8 @@ pub struct Snapshot {
     pub svid: Svid,
     /// The roots (DER) that a trust domain's SVIDs must chain to. An empty list trusts nothing.
     pub bundles: BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>,
+    /// Revocation lists (DER), of whichever issuers.
+    pub crls: Vec<CertificateRevocationListDer<'static>>,
     /// When it was received.
     pub received: Timestamp,
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateRevocationListDer;
 use tokio::sync::watch;
 
 use super::proto::X509SvidResponse;
@@ -49,12 +50,18 @@ impl Published {
         };
         let svid = update::read_svid(own)?;
         let bundles = update::read_bundles(&message, own, &svid.id)?;
-        self.publish(svid, bundles);
+        let crls = message.crl.iter().map(|crl| crl.to_vec().into()).collect();
+        self.publish(svid, bundles, crls);
         self.last = Some(message);
         Ok(())
     }
 
-    fn publish(&mut self, svid: Svid, bundles: update::Bundles) {
+    fn publish(
+        &mut self,
+        svid: Svid,
+        bundles: update::Bundles,
+        crls: Vec<CertificateRevocationListDer<'static>>,
+    ) {
         self.sequence += 1;
         tracing::info!(
             spiffe_id = %svid.id,
@@ -64,7 +71,7 @@ impl Published {
             "SVID received"
         );
         let received = self.clock.now();
-        let snapshot = Snapshot { sequence: self.sequence, svid, bundles, received };
+        let snapshot = Snapshot { sequence: self.sequence, svid, bundles, crls, received };
         self.state.send_replace(State::Ready(Arc::new(snapshot)));
     }
 

@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::Settings;
-use crate::audit::Refusal;
+use crate::audit::{ClaimedIdentity, Refusal};
 use crate::connections::{IdleLimits, Registry};
 use crate::http::{Connection, Gate, HeadLimits, serve};
 use crate::telemetry::ConnectionState;
-use crate::tls::{self, Peer, ServerTls};
+use crate::tls::{self, Credentials, Peer, ServerTls};
 
 /// Connections that the kernel completes for us while we are busy.
 const BACKLOG: u32 = 1024;
@@ -47,8 +47,9 @@ pub struct Serving {
     pub settings: Settings,
     pub service: Arc<str>,
     pub gate: Arc<Gate>,
-    /// The TLS configuration of the newest identity; none while there is no valid one.
-    pub tls: Arc<ArcSwapOption<ServerTls>>,
+    pub tls: Arc<ServerTls>,
+    /// Those of the newest identity; none while there is no valid one.
+    pub credentials: Arc<ArcSwapOption<Credentials>>,
     pub registry: Registry,
 }
 
@@ -157,14 +158,14 @@ async fn handshake(
         // A peer that says nothing must not hold a place that another could use.
         stream.readable().await.ok()?;
         let _place = handshakes.acquire().await.ok()?;
-        let Some(tls) = serving.tls.load_full() else {
+        let Some(own) = serving.credentials.load_full() else {
             let text = "there is no valid SVID of our own";
             return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
         };
         let _ = stream.set_nodelay(true);
         let _ = notice_death(&stream);
-        let local = tls.id().clone();
-        let accepted = tls::accept(stream, &tls).await;
+        let local = own.id().clone();
+        let accepted = tls::accept(stream, &serving.tls, &own).await;
         Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
     };
     let refused = match timeout(limit, shaking).await {
@@ -185,7 +186,7 @@ async fn handshake(
         stage: "tls",
         reason: refused.reason,
         source: source.ip(),
-        claimed: refused.claimed.and_then(|claimed| claimed.id),
+        claimed: refused.claimed.as_deref().map(ClaimedIdentity::from),
         id: None,
         detail: Some(refused.text),
     });
@@ -211,8 +212,7 @@ async fn converse(
     };
     let head_limits = HeadLimits { header_bytes: limits.header_bytes, streams: limits.streams };
     let is_h2 = peer.speaks_http2();
-    let claimed = peer.id.to_string();
-    let caller = HeaderValue::from_str(&claimed).ok();
+    let caller = peer.id().and_then(|id| HeaderValue::from_str(id.as_str()).ok());
     let facts = ConnectionFacts::new(peer.source(source), destination, Some(peer.tls.clone()));
     let connection = Connection {
         gate: Arc::clone(&serving.gate),

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use portreeve_core::Timestamp;
 use portreeve_core::spiffe::{SpiffeId, TrustDomain};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
@@ -16,9 +15,8 @@ use tokio_rustls::client::TlsStream;
 use super::provider::{self, HandshakeTime};
 use super::refused::Phase;
 use super::verifier::PeerVerifier;
-use super::{Peer, Refused, Settings, Trust};
+use super::{Credentials, Peer, Refused, Settings};
 use crate::clock::Clock;
-use crate::identity::Snapshot;
 
 /// Whom a client accepts at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,43 +44,29 @@ impl fmt::Display for ExpectedPeer {
     }
 }
 
-/// What every outgoing handshake of one snapshot shares.
+/// How an outgoing connection shakes hands, whatever SVID we have at the moment.
 #[derive(Debug)]
 pub struct ClientTls {
-    not_after: Timestamp,
     clock: Clock,
-    trust: Arc<Trust>,
-    certificate: Arc<SingleCertAndKey>,
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     alpn: Vec<Vec<u8>>,
 }
 
 impl ClientTls {
-    /// Prepares the snapshot for handshakes.
+    /// Prepares the settings of outgoing connections.
     ///
     /// # Errors
     /// The cryptography does not offer what the settings ask for.
-    pub fn new(
-        snapshot: &Snapshot,
-        clock: &Clock,
-        settings: &Settings,
-    ) -> Result<Arc<Self>, rustls::Error> {
+    pub fn new(clock: &Clock, settings: &Settings) -> Result<Arc<Self>, rustls::Error> {
         let time = Arc::new(HandshakeTime(clock.clone()));
         let builder = ClientConfig::builder_with_details(provider::crypto(), time)
             .with_protocol_versions(&provider::versions(settings.tls12))?;
-        Ok(Arc::new(Self {
-            not_after: snapshot.svid.not_after,
-            clock: clock.clone(),
-            trust: Arc::new(Trust::new(&snapshot.bundles)),
-            certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
-            builder,
-            alpn: settings.alpn.protocols(),
-        }))
+        Ok(Arc::new(Self { clock: clock.clone(), builder, alpn: settings.alpn.protocols() }))
     }
 
     /// The configuration of one connection; it resumes nothing and is never resumed.
-    fn config(&self, verifier: Arc<PeerVerifier>) -> Arc<ClientConfig> {
-        let certificate: Arc<SingleCertAndKey> = Arc::clone(&self.certificate);
+    fn config(&self, own: &Credentials, verifier: Arc<PeerVerifier>) -> Arc<ClientConfig> {
+        let certificate: Arc<SingleCertAndKey> = Arc::clone(&own.certificate);
         let mut config = self
             .builder
             .clone()
@@ -106,22 +90,21 @@ impl ClientTls {
 pub async fn connect<S>(
     stream: S,
     tls: &ClientTls,
+    own: &Credentials,
     expected: ExpectedPeer,
     name: ServerName<'static>,
 ) -> Result<(TlsStream<S>, Peer), Refused>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if tls.not_after <= tls.clock.now() {
-        return Err(Refused::own_svid_expired(tls.not_after));
-    }
-    let verifier = Arc::new(PeerVerifier::new(Arc::clone(&tls.trust), Some(expected)));
+    own.check_own(&tls.clock)?;
+    let verifier = Arc::new(PeerVerifier::of_server(Arc::clone(own.trust()), expected));
     let sni = match &name {
         ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
         _ => None,
     };
     // The hello goes out first, so a first answer that is not TLS is seen in that phase.
-    let stream = TlsConnector::from(tls.config(Arc::clone(&verifier)))
+    let stream = TlsConnector::from(tls.config(own, Arc::clone(&verifier)))
         .connect(name, stream)
         .await
         .map_err(|error| Refused::from_io(&error, Phase::Hello, Some(&verifier)))?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use portreeve_core::Timestamp;
 use portreeve_core::request::{Source, TlsFacts};
 use portreeve_core::spiffe::CertificateFacts;
 use portreeve_core::spiffe::{Leaf, SpiffeId};
@@ -10,26 +11,42 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CommonState, ProtocolVersion};
 
 use super::refused::Refused;
+use super::trust::Verified;
 use super::verifier::PeerVerifier;
 
-/// A peer that has proven its SVID's key on this very connection.
+/// Who is at the other end, as far as the handshake could tell.
 #[derive(Debug)]
 pub struct Peer {
+    /// `None` only where the listener's settings let a caller come without one.
+    pub svid: Option<PeerSvid>,
+    pub tls: TlsFacts,
+}
+
+/// An X.509-SVID whose key was proven on this very connection.
+#[derive(Clone, Debug)]
+pub struct PeerSvid {
     pub id: SpiffeId,
     pub certificate: CertificateFacts,
-    pub tls: TlsFacts,
     /// The chain as it was presented, leaf first: what is verified again when trust changes.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub chain: Arc<[CertificateDer<'static>]>,
+    /// The earliest end of the certificates that it was verified with.
+    pub until: Timestamp,
 }
 
 impl Peer {
+    /// The peer's identity, where it has proven one.
+    #[must_use]
+    pub fn id(&self) -> Option<&SpiffeId> {
+        self.svid.as_ref().map(|svid| &svid.id)
+    }
+
     /// The peer as the facts of its requests name it.
     #[must_use]
     pub fn source(&self, address: SocketAddr) -> Source {
         Source {
-            spiffe_id: Some(self.id.clone()),
+            spiffe_id: self.id().cloned(),
             address,
-            certificate: Some(self.certificate.clone()),
+            certificate: self.svid.as_ref().map(|svid| svid.certificate.clone()),
             jwt: None,
         }
     }
@@ -47,14 +64,14 @@ impl Peer {
         verifier: &PeerVerifier,
     ) -> Result<Self, Refused> {
         let incomplete = || Refused::new("tls.protocol", "the handshake left no verified peer");
-        let Leaf { id, facts } = verifier.leaf().cloned().ok_or_else(incomplete)?;
-        let chain = session.peer_certificates().ok_or_else(incomplete)?.to_vec();
-        Ok(Self {
-            id,
-            certificate: facts,
-            tls: facts_of(session, sni).ok_or_else(incomplete)?,
-            chain,
-        })
+        let svid = match (session.peer_certificates(), verifier.verified().cloned()) {
+            (Some(chain), Some(Verified { leaf: Leaf { id, facts }, until })) => {
+                Some(PeerSvid { id, certificate: facts, chain: chain.into(), until })
+            }
+            (None, None) if verifier.may_be_absent() => None,
+            (_, _) => return Err(incomplete()),
+        };
+        Ok(Self { svid, tls: facts_of(session, sni).ok_or_else(incomplete)? })
     }
 }
 

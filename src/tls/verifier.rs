@@ -4,17 +4,18 @@
 use std::sync::{Arc, OnceLock};
 
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{Claimed, Leaf};
+use portreeve_core::spiffe::Claimed;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use super::ClientSvid;
 use super::client::ExpectedPeer;
 use super::error::PeerError;
 use super::provider::signature_algorithms;
-use super::trust::{Role, Trust};
+use super::trust::{Role, Trust, Verified};
 
 /// Verifies the peer of one connection and remembers the outcome.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub(super) struct PeerVerifier {
     trust: Arc<Trust>,
     /// Whom a client wants to talk to; a server takes any trusted peer and leaves the rest to policy.
     expected: Option<ExpectedPeer>,
-    leaf: OnceLock<Leaf>,
+    client_svid: ClientSvid,
+    verified: OnceLock<Verified>,
     refusal: OnceLock<Refusal>,
 }
 
@@ -34,13 +36,26 @@ pub(super) struct Refusal {
 }
 
 impl PeerVerifier {
-    pub(super) fn new(trust: Arc<Trust>, expected: Option<ExpectedPeer>) -> Self {
-        Self { trust, expected, leaf: OnceLock::new(), refusal: OnceLock::new() }
+    /// A server's verifier, for whoever connects.
+    pub(super) fn of_client(trust: Arc<Trust>, client_svid: ClientSvid) -> Self {
+        let (verified, refusal) = (OnceLock::new(), OnceLock::new());
+        Self { trust, expected: None, client_svid, verified, refusal }
     }
 
-    /// The verified leaf. Its key is proven only once the handshake is complete.
-    pub(super) fn leaf(&self) -> Option<&Leaf> {
-        self.leaf.get()
+    /// A client's verifier, for the one peer that it wants.
+    pub(super) fn of_server(trust: Arc<Trust>, expected: ExpectedPeer) -> Self {
+        let verifier = Self::of_client(trust, ClientSvid::Required);
+        Self { expected: Some(expected), ..verifier }
+    }
+
+    /// The verified chain. The leaf's key is proven only once the handshake is complete.
+    pub(super) fn verified(&self) -> Option<&Verified> {
+        self.verified.get()
+    }
+
+    /// Whether a handshake without a certificate is complete.
+    pub(super) fn may_be_absent(&self) -> bool {
+        self.client_svid == ClientSvid::Optional
     }
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {
@@ -59,22 +74,22 @@ impl PeerVerifier {
             .trust
             .verify(end_entity, intermediates, role, now)
             .map_err(PeerError::from)
-            .and_then(|leaf| self.check_expected(leaf));
+            .and_then(|verified| self.check_expected(verified));
         match verified {
-            Ok(leaf) => {
-                let _ = self.leaf.set(leaf);
+            Ok(verified) => {
+                let _ = self.verified.set(verified);
                 Ok(())
             }
             Err(error) => Err(self.refuse(error, end_entity)),
         }
     }
 
-    fn check_expected(&self, leaf: Leaf) -> Result<Leaf, PeerError> {
+    fn check_expected(&self, verified: Verified) -> Result<Verified, PeerError> {
         match &self.expected {
-            Some(expected) if !expected.accepts(&leaf.id) => {
-                Err(PeerError::UnexpectedId { id: leaf.id, expected: expected.clone() })
+            Some(expected) if !expected.accepts(&verified.leaf.id) => {
+                Err(PeerError::UnexpectedId { id: verified.leaf.id, expected: expected.clone() })
             }
-            Some(_) | None => Ok(leaf),
+            Some(_) | None => Ok(verified),
         }
     }
 
@@ -115,7 +130,7 @@ impl PeerVerifier {
 
 impl ClientCertVerifier for PeerVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        true
+        self.client_svid == ClientSvid::Required
     }
 
     /// No hints: a workload has one identity, and a list of our roots would tell strangers whom we trust.

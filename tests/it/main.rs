@@ -6,6 +6,8 @@ mod data_path;
 mod demo;
 mod hostile;
 mod operations;
+mod oracles;
 mod requests;
 mod store;
 mod support;
+mod x509;

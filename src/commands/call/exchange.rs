@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::answer::{Answer, MAX_RESPONSE_BYTES};
 use super::request::Request;
 use super::watched::Watched;
-use crate::tls::{self, ClientTls, ExpectedPeer, Peer};
+use crate::tls::{self, ClientTls, Credentials, ExpectedPeer, Peer};
 
 /// What a connection's task ends with.
 type Connection = JoinHandle<Result<(), hyper::Error>>;
@@ -25,6 +25,7 @@ type Connection = JoinHandle<Result<(), hyper::Error>>;
 pub(super) async fn exchange(
     request: Request,
     tls: &ClientTls,
+    own: &Credentials,
     expected: ExpectedPeer,
 ) -> anyhow::Result<Answer> {
     let (host, port) = (request.host.as_str(), request.port);
@@ -32,13 +33,14 @@ pub(super) async fn exchange(
         .await
         .with_context(|| format!("failed to connect to `{host}:{port}`"))?;
     let name = request.server_name.clone();
-    let (stream, peer) = tls::connect(stream, tls, expected, name).await.map_err(Hint)?;
+    let (stream, peer) = tls::connect(stream, tls, own, expected, name).await.map_err(Hint)?;
     let (response, connection) = send(request, stream, &peer).await?;
     let (parts, body) = response.into_parts();
     let body = read(body).await;
     connection.abort();
     let (body, truncated) = body.context("the response ended before it was complete")?;
-    Ok(Answer { peer: peer.id, parts, body, truncated })
+    let peer = peer.id().cloned().context("the server proved no identity")?;
+    Ok(Answer { peer, parts, body, truncated })
 }
 
 async fn send(

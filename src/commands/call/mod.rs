@@ -10,7 +10,7 @@ use self::request::Request;
 use super::{Exit, Format, workload_api_address};
 use crate::clock::Clock;
 use crate::identity::{self, Pick, Snapshot, Source, endpoint_path, workload_api};
-use crate::tls::{Alpn, ClientTls, ExpectedPeer, Settings};
+use crate::tls::{Alpn, ClientTls, Credentials, ExpectedPeer, Settings};
 
 mod answer;
 mod exchange;
@@ -94,9 +94,10 @@ async fn call(args: &Args, out: &mut impl Write, talk: &mut impl Write) -> anyho
     let work = Box::pin(async {
         let clock = Clock::system();
         let snapshot = first_snapshot(&source, clock.clone()).await?;
-        let tls = ClientTls::new(&snapshot, &clock, &tls_settings(args))?;
+        let tls = ClientTls::new(&clock, &tls_settings(args))?;
+        let own = Credentials::new(&snapshot);
         let ours = || ExpectedPeer::TrustDomain(snapshot.svid.id.trust_domain().clone());
-        exchange::exchange(request, &tls, expected.unwrap_or_else(ours)).await
+        exchange::exchange(request, &tls, &own, expected.unwrap_or_else(ours)).await
     });
     let answer = tokio::time::timeout(within, work)
         .await

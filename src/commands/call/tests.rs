@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::dev::{Entry, Settings as DomainSettings, WorkloadApi};
-use crate::tls::{ServerTls, accept};
+use crate::tls::{Credentials, ServerTls, accept};
 
 const WEB: &str = "spiffe://demo.test/ns/shop/sa/web";
 const ORDERS: &str = "spiffe://demo.test/ns/shop/sa/orders";
@@ -48,12 +48,14 @@ impl World {
             sequence: 1,
             svid: api.issue(&SpiffeId::parse(ORDERS).unwrap()).unwrap().svid().unwrap(),
             bundles: [(domain, roots(&api))].into(),
+            crls: Vec::new(),
             received: Clock::system().now(),
         };
-        let tls = ServerTls::new(&snapshot, &Clock::system(), &Settings::default()).unwrap();
+        let tls = ServerTls::new(&Clock::system(), &Settings::default()).unwrap();
+        let own = Credentials::new(&snapshot);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(serve(listener, tls));
+        tokio::spawn(serve(listener, tls, own));
         Self { api, address, _directory: directory }
     }
 
@@ -71,13 +73,13 @@ impl World {
     }
 }
 
-async fn serve(listener: TcpListener, tls: Arc<ServerTls>) {
+async fn serve(listener: TcpListener, tls: Arc<ServerTls>, own: Arc<Credentials>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let tls = Arc::clone(&tls);
+        let (tls, own) = (Arc::clone(&tls), Arc::clone(&own));
         tokio::spawn(async move {
-            let Ok((stream, peer)) = accept(stream, &tls).await else { return };
-            let (http2, id) = (peer.speaks_http2(), peer.id.to_string());
+            let Ok((stream, peer)) = accept(stream, &tls, &own).await else { return };
+            let (http2, id) = (peer.speaks_http2(), peer.id().unwrap().to_string());
             let service = service_fn(move |request| echo(request, id.clone()));
             let io = TokioIo::new(stream);
             let _ = if http2 {

@@ -16,7 +16,7 @@ fn bytes(sent: &[u8], reason: &str) {
         let (near, mut far) = duplex(1 << 16);
         far.write_all(sent).await.unwrap();
         far.shutdown().await.unwrap();
-        accept(near, &tls).await.unwrap_err()
+        tls.accept(near).await.unwrap_err()
     });
     assert_eq!(refused.reason, reason, "{refused}");
     assert!(refused.claimed.is_none());
@@ -30,7 +30,7 @@ fn tls_1_3_with_a_hybrid_key_exchange_is_what_two_of_ours_agree_on() {
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
     run(async {
         let (near, far) = duplex(1 << 16);
-        let (server, client) = tokio::join!(accept(near, &tls), dial(far, config));
+        let (server, client) = tokio::join!(tls.accept(near), dial(far, config));
         let ((stream, peer), _client) = (server.unwrap(), client.unwrap());
         assert_eq!(&*peer.tls.version, "TLSv1.3");
         assert_eq!(&*peer.tls.cipher_suite, "TLS13_AES_256_GCM_SHA384");
@@ -70,6 +70,21 @@ fn a_client_without_certificate_is_refused() {
 }
 
 #[test]
+fn where_an_svid_is_optional_none_is_no_identity_and_a_bad_one_is_still_refused() {
+    let root = Authority::root("a");
+    let ours = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
+    let settings = Settings { client_svid: ClientSvid::Optional, ..Settings::default() };
+    let tls = Service::new(&ours, &clock(), &settings);
+    let (peer, _) = run(shake(&tls, client_config(None)));
+    assert!(peer.unwrap().svid.is_none());
+    let (peer, _) = present(&tls, &root.issue(WEB));
+    assert_eq!(peer.unwrap().id().unwrap().as_str(), WEB);
+    let (peer, alert) = present(&tls, &Authority::root("x").issue(WEB));
+    assert_eq!(peer.unwrap_err().reason, "trust.unknown_issuer");
+    assert_eq!(alert, Some("unknown_ca"));
+}
+
+#[test]
 fn tls_1_2_is_refused_unless_it_is_asked_for() {
     let root = Authority::root("a");
     let client = root.issue(WEB);
@@ -87,7 +102,7 @@ fn tls_1_2_is_refused_unless_it_is_asked_for() {
 
     let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
     let settings = Settings { tls12: true, ..Settings::default() };
-    let tls = ServerTls::new(&snapshot, &clock(), &settings).unwrap();
+    let tls = Service::new(&snapshot, &clock(), &settings);
     let (peer, _) = run(shake(&tls, old()));
     let facts = peer.unwrap().tls;
     assert_eq!(&*facts.version, "TLSv1.2");
@@ -107,7 +122,7 @@ fn a_client_that_comes_back_is_verified_again() {
     run(async {
         for _ in 0..3 {
             let (near, far) = duplex(1 << 16);
-            let (server, client) = tokio::join!(accept(near, &tls), dial(far, config.clone()));
+            let (server, client) = tokio::join!(tls.accept(near), dial(far, config.clone()));
             let ((mut server, _), mut client) = (server.unwrap(), client.unwrap());
             server.write_all(b"x").await.unwrap();
             server.shutdown().await.unwrap();
@@ -125,7 +140,7 @@ fn tls_1_2_sessions_are_not_resumed_either() {
     let root = Authority::root("a");
     let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
     let settings = Settings { tls12: true, ..Settings::default() };
-    let tls = ServerTls::new(&snapshot, &clock(), &settings).unwrap();
+    let tls = Service::new(&snapshot, &clock(), &settings);
     let config = ClientConfig::builder_with_provider(provider::crypto())
         .with_protocol_versions(&[&TLS12])
         .unwrap()
@@ -135,7 +150,7 @@ fn tls_1_2_sessions_are_not_resumed_either() {
     run(async {
         for _ in 0..2 {
             let (near, far) = duplex(1 << 16);
-            let (server, client) = tokio::join!(accept(near, &tls), dial(far, config.clone()));
+            let (server, client) = tokio::join!(tls.accept(near), dial(far, config.clone()));
             let _client = client.unwrap();
             let (server, _) = server.unwrap();
             assert_eq!(server.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
@@ -160,13 +175,14 @@ fn a_client_that_refuses_us_is_told_by_its_alert() {
     let tls = orders_of(&root);
     let stranger = Authority::root("b");
     let theirs = snapshot(&stranger.issue("spiffe://b.test/x"), &[("b.test", &[&stranger])]);
-    let client = ClientTls::new(&theirs, &clock(), &Settings::default()).unwrap();
+    let client = ClientTls::new(&clock(), &Settings::default()).unwrap();
+    let own = Credentials::new(&theirs);
     let refused = run(async {
         let (near, far) = duplex(1 << 16);
         let expected = ExpectedPeer::Id(pki::id(ORDERS));
         let name = ServerName::try_from("localhost").unwrap();
         let (server, client) =
-            tokio::join!(accept(near, &tls), connect(far, &client, expected, name));
+            tokio::join!(tls.accept(near), connect(far, &client, &own, expected, name));
         assert_eq!(client.unwrap_err().reason, "trust.no_bundle");
         server.unwrap_err()
     });
@@ -178,7 +194,7 @@ fn with_an_expired_svid_of_our_own_no_handshake_is_started() {
     let root = Authority::root("a");
     let clock = clock();
     let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
-    let tls = ServerTls::new(&snapshot, &clock, &Settings::default()).unwrap();
+    let tls = Service::new(&snapshot, &clock, &Settings::default());
     let long_lived = root.issue_with(WEB, |p| p.not_after = pki::at(9 * HOUR));
     assert!(present(&tls, &long_lived).0.is_ok());
     clock.set(Timestamp::from_unix_seconds(pki::NOW + HOUR));
@@ -192,7 +208,7 @@ fn a_new_snapshot_counts_for_new_connections_and_leaves_old_ones_alone() {
     run(async {
         let (near, far) = duplex(1 << 16);
         let config = client_config(Some(&old.issue(WEB)));
-        let (server, client) = tokio::join!(accept(near, &before), dial(far, config));
+        let (server, client) = tokio::join!(before.accept(near), dial(far, config));
         let ((mut server, _), mut client) = (server.unwrap(), client.unwrap());
 
         let (peer, alert) = shake(&after, client_config(Some(&old.issue(WEB)))).await;
@@ -213,7 +229,7 @@ fn the_clock_that_judges_is_the_one_that_was_passed_in() {
     let root = Authority::root("a");
     let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
     let early = Clock::manual(Timestamp::from_unix_seconds(pki::NOW - 11));
-    let tls = ServerTls::new(&snapshot, &early, &Settings::default()).unwrap();
+    let tls = Service::new(&snapshot, &early, &Settings::default());
     let (peer, _) = present(&tls, &root.issue(WEB));
     assert_eq!(peer.unwrap_err().reason, "svid.not_yet_valid");
 }

@@ -12,24 +12,30 @@ use tokio_rustls::client::TlsStream;
 
 use self::pki::{Authority, Issued, clock, snapshot};
 use super::*;
+use crate::clock::Clock;
+use crate::identity::Snapshot;
 
+mod alerts;
 mod chains;
 mod connections;
 mod outgoing;
 mod pki;
+mod issuers;
+mod revocation;
+mod settings;
 
 const WEB: &str = "spiffe://a.test/ns/shop/sa/web";
 const ORDERS: &str = "spiffe://a.test/ns/shop/sa/orders";
 
 /// Shakes hands with a client that presents what it is given and takes any server.
 #[track_caller]
-fn present(tls: &ServerTls, client: &Issued) -> (Result<Peer, Refused>, Option<&'static str>) {
+fn present(tls: &Service, client: &Issued) -> (Result<Peer, Refused>, Option<&'static str>) {
     run(shake(tls, client_config(Some(client))))
 }
 
 /// Both ends of one handshake: what the server found, and the alert that the client heard.
 async fn shake(
-    tls: &ServerTls,
+    tls: &Service,
     client: ClientConfig,
 ) -> (Result<Peer, Refused>, Option<&'static str>) {
     let (near, far) = duplex(1 << 16);
@@ -39,7 +45,7 @@ async fn shake(
             Err(error) => Some(error),
         }
     };
-    let server = async { accept(near, tls).await.map(|(_, peer)| peer) };
+    let server = async { tls.accept(near).await.map(|(_, peer)| peer) };
     let (peer, error) = tokio::join!(server, client);
     (peer, error.and_then(|error| alert_received(&error)))
 }
@@ -76,14 +82,37 @@ fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
+/// A server with one identity.
+struct Service {
+    tls: Arc<ServerTls>,
+    own: Arc<Credentials>,
+}
+
+impl Service {
+    fn new(snapshot: &Snapshot, clock: &Clock, settings: &Settings) -> Self {
+        Self { tls: ServerTls::new(clock, settings).unwrap(), own: Credentials::new(snapshot) }
+    }
+
+    async fn accept(
+        &self,
+        stream: DuplexStream,
+    ) -> Result<(tokio_rustls::server::TlsStream<DuplexStream>, Peer), Refused> {
+        accept(stream, &self.tls, &self.own).await
+    }
+
+    fn trust(&self) -> &Trust {
+        self.own.trust()
+    }
+}
+
 /// The root of a.test, and the server `orders` under it.
-fn orders_of(root: &Authority) -> Arc<ServerTls> {
+fn orders_of(root: &Authority) -> Service {
     orders_trusting(root, &[("a.test", &[root])])
 }
 
-fn orders_trusting(root: &Authority, bundles: &[(&str, &[&Authority])]) -> Arc<ServerTls> {
+fn orders_trusting(root: &Authority, bundles: &[(&str, &[&Authority])]) -> Service {
     let snapshot = snapshot(&root.issue(ORDERS), bundles);
-    ServerTls::new(&snapshot, &clock(), &Settings::default()).unwrap()
+    Service::new(&snapshot, &clock(), &Settings::default())
 }
 
 #[derive(Debug)]

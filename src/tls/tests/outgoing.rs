@@ -14,13 +14,14 @@ fn call(
     expected: &ExpectedPeer,
 ) -> (Result<Peer, Refused>, Result<Peer, Refused>) {
     let settings = Settings::default();
-    let client = ClientTls::new(&snapshot(ours, bundles), &clock(), &settings).unwrap();
-    let server = ServerTls::new(&snapshot(server, bundles), &clock(), &settings).unwrap();
+    let client = ClientTls::new(&clock(), &settings).unwrap();
+    let own = Credentials::new(&snapshot(ours, bundles));
+    let server = Service::new(&snapshot(server, bundles), &clock(), &settings);
     run(async {
         let (near, far) = duplex(1 << 16);
         let name = ServerName::try_from("orders.shop.test").unwrap();
         let (there, here) =
-            tokio::join!(accept(near, &server), connect(far, &client, expected.clone(), name));
+            tokio::join!(server.accept(near), connect(far, &client, &own, expected.clone(), name));
         (here.map(|(_, peer)| peer), there.map(|(_, peer)| peer))
     })
 }
@@ -40,9 +41,9 @@ fn both_ends_know_each_other_by_spiffe_id() {
     for expected in [one(ORDERS), domain("a.test")] {
         let (here, there) = call(&root.issue(WEB), &root.issue(ORDERS), bundles, &expected);
         let here = here.unwrap();
-        assert_eq!(here.id.as_str(), ORDERS);
+        assert_eq!(here.id().unwrap().as_str(), ORDERS);
         assert!(here.speaks_http2());
-        assert_eq!(there.unwrap().id.as_str(), WEB);
+        assert_eq!(there.unwrap().id().unwrap().as_str(), WEB);
     }
 }
 
@@ -71,7 +72,7 @@ fn a_trusted_server_of_another_trust_domain_is_not_the_expected_one() {
     let (here, _) = call(&a.issue(WEB), &server, bundles, &domain("a.test"));
     assert_eq!(here.unwrap_err().reason, "peer.unexpected_id");
     let (here, _) = call(&a.issue(WEB), &server, bundles, &domain("b.test"));
-    assert_eq!(here.unwrap().id.as_str(), "spiffe://b.test/orders");
+    assert_eq!(here.unwrap().id().unwrap().as_str(), "spiffe://b.test/orders");
 }
 
 #[test]
@@ -87,12 +88,13 @@ fn a_server_that_no_bundle_vouches_for_is_refused_before_its_id_counts() {
 fn a_server_that_answers_in_plaintext_is_named_so() {
     let root = Authority::root("a");
     let ours = snapshot(&root.issue(WEB), &[("a.test", &[&root])]);
-    let client = ClientTls::new(&ours, &clock(), &Settings::default()).unwrap();
+    let client = ClientTls::new(&clock(), &Settings::default()).unwrap();
+    let own = Credentials::new(&ours);
     let refused = run(async {
         let (mut near, far) = duplex(1 << 16);
         near.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        connect(far, &client, one(ORDERS), name).await.unwrap_err()
+        connect(far, &client, &own, one(ORDERS), name).await.unwrap_err()
     });
     assert_eq!(refused.reason, "tls.not_tls");
 }

@@ -1,13 +1,16 @@
 //! Upstreams that fail, and listeners that only shadow: the record says what became of a permit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
+use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::sync::Notify;
 
 use crate::support::*;
 
@@ -123,12 +126,30 @@ fn hop_by_hop_headers_of_an_answer_end_here_and_the_decision_is_ours() {
 fn an_upstream_that_breaks_off_breaks_the_answer_off() {
     run(async {
         for alpn in ["h1", "h2"] {
-            let scene = with_answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello").await;
+            // It breaks off once the caller has the head: a stream reset before that has none.
+            let caller_has_head = Arc::new(Notify::new());
+            let breaks_off = Arc::clone(&caller_has_head);
+            let respond = respond(move |_| {
+                let breaks_off = Arc::clone(&breaks_off);
+                async move {
+                    let (sender, body) = framed();
+                    tokio::spawn(async move {
+                        let _ = sender.send(Ok(Frame::data(Bytes::from_static(b"hello")))).await;
+                        breaks_off.notified().await;
+                        let _ = sender.send(Err("broken".into())).await;
+                    });
+                    Response::builder().header("content-length", "10").body(body).unwrap()
+                }
+            });
+            let scene = Setup { respond, ..Setup::default() }.start().await;
             let mut web = scene.client(WEB, alpn).await;
             let response = web.send(request("GET", "/orders/1", &[], empty())).await.unwrap();
             assert_eq!(response.status(), 200);
-            let body = http_body_util::BodyExt::collect(response.into_body()).await;
-            assert!(body.is_err(), "a shortened body looks whole over {alpn}");
+            let mut body = response.into_body();
+            let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(first, "hello", "over {alpn}");
+            caller_has_head.notify_one();
+            assert!(body.collect().await.is_err(), "a shortened body looks whole over {alpn}");
             let log = scene.finish().await;
             let end = the_end(&log);
             assert_eq!(text(end, "/flags"), r#"["upstream.broke_off"]"#);

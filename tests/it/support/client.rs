@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve::clock::Clock;
 use portreeve::dev::{Issued, WorkloadApi};
 use portreeve::identity::Snapshot;
-use portreeve::tls::{self, Alpn, ClientTls, ExpectedPeer};
+use portreeve::tls::{self, Alpn, ClientTls, Credentials, ExpectedPeer};
 use portreeve_core::spiffe::SpiffeId;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -175,14 +175,16 @@ pub(crate) async fn handshake(
         sequence: 1,
         svid: issued.svid().unwrap(),
         bundles: BTreeMap::from([(trust_domain(), api.bundle())]),
+        crls: Vec::new(),
         received: clock.now(),
     };
     let settings = tls::Settings { alpn, ..tls::Settings::default() };
-    let tls = ClientTls::new(&snapshot, &clock, &settings).unwrap();
+    let tls = ClientTls::new(&clock, &settings).unwrap();
+    let own = Credentials::new(&snapshot);
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let name = ServerName::try_from("orders.shop.test").unwrap();
-    let (stream, _) = tls::connect(stream, &tls, ExpectedPeer::Id(id(ORDERS)), name).await?;
+    let (stream, _) = tls::connect(stream, &tls, &own, ExpectedPeer::Id(id(ORDERS)), name).await?;
     Ok(stream)
 }
 

@@ -1,0 +1,54 @@
+//! What every handshake of one identity snapshot shares, whichever listener or upstream it is for.
+
+use std::sync::Arc;
+
+use portreeve_core::Timestamp;
+use portreeve_core::spiffe::SpiffeId;
+use rustls::sign::SingleCertAndKey;
+
+use super::{Refused, Trust};
+use crate::clock::Clock;
+use crate::identity::Snapshot;
+
+/// Our own SVID and whom we trust: immutable, made once per update. Connections keep the one that
+/// they began with.
+#[derive(Debug)]
+pub struct Credentials {
+    id: SpiffeId,
+    not_after: Timestamp,
+    trust: Arc<Trust>,
+    pub(super) certificate: Arc<SingleCertAndKey>,
+}
+
+impl Credentials {
+    /// Prepares a snapshot for handshakes; off the serving threads, once per update.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot) -> Arc<Self> {
+        Arc::new(Self {
+            id: snapshot.svid.id.clone(),
+            not_after: snapshot.svid.not_after,
+            trust: Arc::new(Trust::new(&snapshot.bundles, &snapshot.crls)),
+            certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
+        })
+    }
+
+    /// Our own identity.
+    #[must_use]
+    pub fn id(&self) -> &SpiffeId {
+        &self.id
+    }
+
+    /// Whom this snapshot trusts, for verifying a live connection's chain again.
+    #[must_use]
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
+    /// Whether our own SVID may still be presented.
+    pub(super) fn check_own(&self, clock: &Clock) -> Result<(), Refused> {
+        if self.not_after <= clock.now() {
+            return Err(Refused::own_svid_expired(self.not_after));
+        }
+        Ok(())
+    }
+}
