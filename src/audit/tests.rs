@@ -338,11 +338,22 @@ fn every_kind_of_event_fits_the_schema() {
         Event::ConfigRejected { cause: "line 1" },
         Event::IdentityUpdated { spiffe_id: &id, not_after, sequence: 1 },
         Event::IdentityLost { reason: "identity.withdrawn", cause: "denied" },
+        Event::ConnectionCut { spiffe_id: Some(&id), reason: "trust.no_bundle", connections: 2 },
+        Event::ConnectionCut { spiffe_id: None, reason: "trust.no_bundle", connections: 9 },
+        Event::Blocked {
+            spiffe_id: "spiffe://td",
+            reason: "a\"b",
+            until: Some(not_after),
+            user: 0,
+        },
+        Event::Blocked { spiffe_id: "spiffe://td/web", reason: "r", until: None, user: 1_000 },
+        Event::Unblocked { spiffe_id: "spiffe://td", user: 0 },
+        Event::BlockExpired { spiffe_id: "spiffe://td/web" },
     ] {
         log.event(&event);
     }
     runtime.block_on(log.close());
-    assert_eq!(records(dir.path()).len(), 8);
+    assert_eq!(records(dir.path()).len(), 14);
 }
 
 /// All records, each checked against the schema, with numbers that begin at 1 and have no gap.

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod callers;
 mod data_path;
 mod demo;
 mod hostile;
+mod live;
 mod operations;
 mod oracles;
 mod requests;
