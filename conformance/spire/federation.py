@@ -70,7 +70,8 @@ def without_a_bundle_new_connections_are_refused(world):
     call = Call(world.spire, world.sidecar, "b.test")
     assert call.code == 2, call
     refused = eventually("a record", lambda: world.sidecar.refusals("trust.no_bundle"))[-1]
-    assert "spiffe://b.test/caller" in refused["claimed"], refused
+    claimed = refused["claimed"][-1]
+    assert claimed["spiffe_id"] == "spiffe://b.test/caller" and claimed["serial"] and claimed["sha256"], refused
     ours = Call(world.spire, world.sidecar)
     assert ours.is_allowed(), ours
 
