@@ -40,6 +40,18 @@ pub(super) const SPIFFE_X509: CaseFiles = texts![
     "conformance/spiffe-x509/cases/validity.json",
 ];
 
+pub(super) const SPIFFE_JWT: CaseFiles = texts![
+    "conformance/spiffe-jwt/cases/algorithms.json",
+    "conformance/spiffe-jwt/cases/audience.json",
+    "conformance/spiffe-jwt/cases/bundles.json",
+    "conformance/spiffe-jwt/cases/form.json",
+    "conformance/spiffe-jwt/cases/header.json",
+    "conformance/spiffe-jwt/cases/keys.json",
+    "conformance/spiffe-jwt/cases/signatures.json",
+    "conformance/spiffe-jwt/cases/subject.json",
+    "conformance/spiffe-jwt/cases/times.json",
+];
+
 pub(super) const CEDAR: CaseFiles = texts![
     "conformance/cedar/cases/documents.cedar",
     "conformance/cedar/cases/documents.cedarschema",
@@ -100,6 +112,9 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         }
         Suite::SpiffeX509 => {
             include_str!(repository_file!("conformance/spiffe-x509/expected_failures.toml"))
+        }
+        Suite::SpiffeJwt => {
+            include_str!(repository_file!("conformance/spiffe-jwt/expected_failures.toml"))
         }
         Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
         Suite::Evaluation => {

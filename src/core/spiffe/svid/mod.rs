@@ -15,7 +15,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::{FromDer, X509Certificate, X509Error};
 use x509_parser::x509::X509Version;
 
-use self::certificate::{MAX_CLAIMED_ID_BYTES, parse, printable};
+use self::certificate::parse;
 use super::id::{SpiffeId, SpiffeIdError};
 
 mod certificate;
@@ -26,6 +26,7 @@ mod links;
 mod tests;
 
 pub use self::certificate::{CertificateFacts, Claimed};
+pub(super) use self::certificate::{MAX_CLAIMED_ID_BYTES, printable};
 pub use self::issuer::{Issuer, IssuerError};
 pub use self::key::KeyFault;
 pub use self::links::Links;
