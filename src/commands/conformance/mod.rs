@@ -90,7 +90,7 @@ enum Suite {
 }
 
 impl Suite {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Policy,
         Self::CanonicalRequest,
         Self::SpiffeId,
