@@ -1,6 +1,7 @@
 //! What the sidecar tells about itself: the published shape of `/status` and of verbose readiness.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portreeve_core::Timestamp;
@@ -46,6 +47,12 @@ pub struct Status {
     pub readiness: Readiness,
     /// `null` until there is one.
     pub identity: Option<IdentityStatus>,
+    /// `null` until there are some, and where no listener takes JWT-SVIDs.
+    #[serde(default)]
+    pub jwt_bundles: Option<JwtStatus>,
+    /// How many entries the deny-list has.
+    #[serde(default)]
+    pub blocked: u64,
     /// `null` until there is one.
     pub policy: Option<PolicyStatus>,
     pub log: LogStatus,
@@ -59,6 +66,15 @@ pub struct IdentityStatus {
     pub updated: Timestamp,
     /// The trust domains whose bundles are known.
     pub trust_domains: Vec<String>,
+}
+
+/// The keys that JWT-SVIDs are verified with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JwtStatus {
+    /// When the source last gave them: while it is away they stand as they are.
+    pub updated: Timestamp,
+    /// How many usable keys each trust domain has.
+    pub keys: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use policy::report::printable;
 
+mod block;
 mod call;
 mod config_check;
 mod conformance;
@@ -76,6 +77,8 @@ enum Command {
     Explain(explain::Args),
     Tail(tail::Args),
     Status(status::Args),
+    Block(block::Args),
+    Unblock(block::UnblockArgs),
     Whoami(whoami::Args),
     Call(call::Args),
     Conformance(conformance::Args),
@@ -120,6 +123,8 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Tail(args) => tail::run(args),
         Command::Status(args) => status::run(args),
+        Command::Block(args) => block::run(args),
+        Command::Unblock(args) => block::unblock(args),
         Command::Whoami(args) => whoami::run(args),
         Command::Call(args) => call::run(args),
         Command::Conformance(args) => conformance::run(args),

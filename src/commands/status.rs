@@ -110,6 +110,14 @@ fn in_words(status: &Status) -> String {
             line("  trusts", identity.trust_domains.join(", "));
         }
     }
+    if let Some(jwt) = &status.jwt_bundles {
+        let keys = jwt.keys.iter().map(|(name, keys)| format!("{name} ({keys})"));
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        line("jwt keys", format!("{keys}; updated {} ago", age(jwt.updated)));
+    }
+    if status.blocked > 0 {
+        line("  blocked", format!("{}; `portreeve block --list` shows them", status.blocked));
+    }
     match &status.policy {
         None => line("policy", "none yet".to_owned()),
         Some(policy) => {
@@ -159,6 +167,7 @@ fn span(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use expect_test::{Expect, expect};
@@ -166,7 +175,7 @@ mod tests {
     use portreeve_core::policy::Ways;
 
     use super::*;
-    use crate::admin::{IdentityStatus, LogStatus, Part, PolicyStatus, Readiness};
+    use crate::admin::{IdentityStatus, JwtStatus, LogStatus, Part, PolicyStatus, Readiness};
 
     fn sample() -> Status {
         let at = Timestamp::from_unix_seconds;
@@ -182,6 +191,11 @@ mod tests {
                 updated: at(99_000),
                 trust_domains: vec!["td".to_owned()],
             }),
+            jwt_bundles: Some(JwtStatus {
+                updated: at(99_000),
+                keys: BTreeMap::from([("td".to_owned(), 2)]),
+            }),
+            blocked: 0,
             policy: Some(PolicyStatus {
                 source: "/srv/policy".to_owned(),
                 commit: "4f1c2d3e4f1c2d3e".to_owned(),
@@ -213,13 +227,14 @@ mod tests {
         check(
             &sample(),
             expect![[r#"
-            sidecar    orders: ready; version 0.1.0, up 1d 3h
-            identity   spiffe://td/orders, 47m 2s left
-              trusts   td
-            policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
-              ways     3 native, 1 interpreter, 0 always
-            log        /log, written; next record 7, 0 queued, 0 lost
-        "#]],
+                sidecar    orders: ready; version 0.1.0, up 1d 3h
+                identity   spiffe://td/orders, 47m 2s left
+                  trusts   td
+                jwt keys   td (2); updated 16m 40s ago
+                policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
+                  ways     3 native, 1 interpreter, 0 always
+                log        /log, written; next record 7, 0 queued, 0 lost
+            "#]],
         );
     }
 
@@ -233,12 +248,13 @@ mod tests {
         check(
             &status,
             expect![[r#"
-            sidecar    orders: NOT ready; version 0.1.0, up 1d 3h
-              part     identity not_ready: no SVID yet (identity.unavailable)
-            identity   none yet
-            policy     none yet
-            log        /log, written; next record 7, 0 queued, 0 lost
-        "#]],
+                sidecar    orders: NOT ready; version 0.1.0, up 1d 3h
+                  part     identity not_ready: no SVID yet (identity.unavailable)
+                identity   none yet
+                jwt keys   td (2); updated 16m 40s ago
+                policy     none yet
+                log        /log, written; next record 7, 0 queued, 0 lost
+            "#]],
         );
     }
 

@@ -1,4 +1,4 @@
-//! One HTTP request: canonical head, route, decision, record, forward, reply.
+//! One HTTP request: canonical head, route, caller, decision, record, forward, reply.
 //!
 //! [`handle`] calls one function a phase. What enters is what hyper parsed; what leaves is the
 //! upstream's response or our own answer. No phase is skipped on any path to the upstream: the
@@ -12,8 +12,7 @@ use ::http::request::Parts;
 use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
+use portreeve_core::policy::{Bundle, Decision, Effects};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Draft, Enforcement, Head,
@@ -22,25 +21,40 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
+use crate::audit::{Log, Receipt};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
-use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
+use crate::forward::{Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
 
 mod body;
+mod caller;
+mod refused;
+mod permitted;
+mod ongoing;
+mod again;
 mod exchange;
+mod goaway;
 mod reply;
 mod serve;
+mod tokens;
 mod tunnel;
+#[cfg(test)]
+mod tests;
 
-pub use body::ReplyBody;
+pub use again::{Again, decide_again};
+pub use body::{ReplyBody, ReplyError};
+pub use caller::{CallerSettings, Callers, Proof};
+pub use ongoing::Ongoing;
 pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
+pub use tokens::Tokens;
 
-use exchange::Exchange;
+use caller::Caller;
+use permitted::exchange;
+use refused::{Refused, not_permitted, refuse};
 use reply::{Answer, Dialect};
 
 /// What all connections of a listener share.
@@ -48,6 +62,8 @@ use reply::{Answer, Dialect};
 pub struct Gate {
     pub listener: Arc<str>,
     pub mode: Enforcement,
+    /// How its callers prove who they are.
+    pub callers: Callers,
     /// Swapped whole by a reload.
     pub routing: ArcSwap<Routing>,
     pub policy: Store,
@@ -58,6 +74,8 @@ pub struct Gate {
     pub metrics: Metrics,
     /// Connections that are being served.
     pub open: AtomicUsize,
+    /// The exchanges that are decided again when the policy changes.
+    pub ongoing: Ongoing,
 }
 
 /// The routes of a listener with the metrics that are counted by them.
@@ -67,13 +85,16 @@ pub struct Routing {
     pub metrics: ListenerMetrics,
 }
 
-/// One connection whose peer is proven.
+/// One connection whose peer is proven, or must prove itself at every request.
 #[derive(Debug)]
 pub struct Connection {
     pub gate: Arc<Gate>,
+    /// Of the peer as its handshake left it.
     pub facts: Arc<ConnectionFacts>,
-    /// The caller's SPIFFE ID as the upstream is told it.
+    /// The peer's SPIFFE ID as the upstream is told it.
     pub caller: Option<HeaderValue>,
+    /// The JWT-SVIDs that were verified on it.
+    pub tokens: Tokens,
     pub registration: Registration,
     /// Its place among the listener's connections, which a tunnel keeps after serving has ended.
     pub place: OwnedSemaphorePermit,
@@ -82,6 +103,8 @@ pub struct Connection {
 /// A request that policy was asked about, with what it decided and the revision that did.
 struct Decided {
     access: AccessRequest,
+    /// The caller's SPIFFE ID as the upstream is told it.
+    caller: Option<HeaderValue>,
     routing: Arc<Routing>,
     /// Of the route, for its metrics.
     route: usize,
@@ -115,13 +138,16 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let asked = match take_head(connection, parts) {
-        Ok(taken) => ask_policy(connection, taken).await,
+    let taken = still_proven(connection)
+        .and_then(|()| take_head(connection, parts))
+        .and_then(|taken| authenticate(connection, taken));
+    let asked = match taken {
+        Ok((taken, caller)) => ask_policy(connection, taken, caller).await,
         Err(refused) => Err(refused),
     };
     let mut decided = match asked {
         Ok(decided) => decided,
-        Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
+        Err(refused) => return refuse(connection, &arrival, refused),
     };
     let Some(receipt) = record(connection, &arrival.id, &decided).await else {
         return decided.counted(arrival.answer(Answer::Unavailable, None));
@@ -135,32 +161,6 @@ pub(crate) async fn handle(
     let response = response.await;
     routing.metrics.answered(Some(route), response.status());
     response
-}
-
-/// Forwards a permitted request whose record was accepted, and joins the response to its end.
-async fn exchange(
-    connection: &Arc<Connection>,
-    arrival: Arrival,
-    decided: Decided,
-    permit: Permit,
-    receipt: Receipt,
-    body: Incoming,
-    caller_upgrade: Option<OnUpgrade>,
-) -> Response<ReplyBody> {
-    let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { access, upstream, decision, .. } = decided;
-    let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
-    // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
-    let effects = if is_shadow { Effects::default() } else { decision.effects };
-    let (body, progress) = RequestBody::new(body);
-    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_shadow);
-    let head = reply::change_request(access.head, &effects);
-    let caller = connection.caller.as_ref();
-    let sent = forward::forward(permit, exchange.receipt(), &upstream, head, caller, body).await;
-    match sent {
-        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
-        Err(error) => upstream_failed(exchange, &error, dialect, &id),
-    }
 }
 
 impl Decided {
@@ -187,8 +187,18 @@ impl Arrival {
     }
 }
 
+/// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
+/// that ends its connection may come a moment later than its request.
+fn still_proven(connection: &Connection) -> Result<(), Refused> {
+    let now = connection.gate.clock.now();
+    match connection.registration.slot().refusal(now) {
+        None => Ok(()),
+        Some(reason) => Err((Answer::Unproven, reason).into()),
+    }
+}
+
 /// The canonical head, as the route takes it that is found by it.
-fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'static str)> {
+fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, Refused> {
     let refused = |refusal: HeadRefusal| (Answer::BadRequest, refusal.reason());
     let draft = Draft::read(parts, Scheme::Https).map_err(refused)?;
     let routing = connection.gate.routing.load_full();
@@ -199,11 +209,18 @@ fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'
     Ok(Taken { head, routing, route })
 }
 
+/// Proves who asks, and leaves a head without the token that did.
+fn authenticate(connection: &Connection, mut taken: Taken) -> Result<(Taken, Caller), Refused> {
+    let caller = caller::authenticate(connection, &mut taken.head.headers)?;
+    Ok((taken, caller))
+}
+
 /// Takes the facts and decides, under one revision from beginning to end.
 async fn ask_policy(
     connection: &Connection,
     taken: Taken,
-) -> Result<Decided, (Answer, &'static str)> {
+    caller: Caller,
+) -> Result<Decided, Refused> {
     let gate = &connection.gate;
     let Taken { head, routing, route } = taken;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
@@ -212,7 +229,7 @@ async fn ask_policy(
         time: gate.clock.now(),
         direction: Direction::Inbound,
         enforcement: gate.mode,
-        connection: Arc::clone(&connection.facts),
+        connection: caller.facts,
         head,
         route: name,
         body: Body::NotRead,
@@ -220,7 +237,7 @@ async fn ask_policy(
     let began = Instant::now();
     let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
-    Ok(Decided { access, routing, route, upstream, bundle, decision })
+    Ok(Decided { access, caller: caller.name, routing, route, upstream, bundle, decision })
 }
 
 /// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.
@@ -234,69 +251,4 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
             None
         }
     }
-}
-
-/// Answers and counts a request that never became a decision (invariant 7).
-fn refuse(
-    connection: &Connection,
-    arrival: &Arrival,
-    answer: Answer,
-    reason: &'static str,
-) -> Response<ReplyBody> {
-    let response = arrival.answer(answer, None);
-    connection.refused(reason, Some(arrival.id), None);
-    connection.gate.routing.load().metrics.answered(None, response.status());
-    response
-}
-
-impl Connection {
-    /// Counts what never became a decision.
-    fn refused(&self, reason: &'static str, id: Option<DecisionId>, detail: Option<String>) {
-        let source = &self.facts.source;
-        self.gate.metrics.refused(reason);
-        self.gate.log.refused(Refusal {
-            stage: "http",
-            reason,
-            source: source.address.ip(),
-            claimed: ClaimedIdentity::of_source(source),
-            id,
-            detail,
-        });
-    }
-}
-
-/// The answer to a request that policy did not permit.
-fn not_permitted(decision: &Decision, arrival: &Arrival) -> Response<ReplyBody> {
-    match decision.outcome {
-        Outcome::Deny => arrival.answer(Answer::Denied, Some(&decision.effects)),
-        Outcome::Error | Outcome::Allow => arrival.answer(Answer::Unavailable, None),
-    }
-}
-
-fn upstream_failed(
-    mut exchange: Exchange,
-    error: &ForwardError,
-    dialect: Dialect,
-    id: &DecisionId,
-) -> Response<ReplyBody> {
-    exchange.failed(error.reason());
-    tracing::debug!(error = %chain(error), "a permitted request failed upstream");
-    let answer = match error {
-        ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
-        ForwardError::RequestBody { .. } => Answer::BadRequest,
-        _ => Answer::BadGateway,
-    };
-    reply::answer(answer, dialect, id, None)
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

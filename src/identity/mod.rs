@@ -15,14 +15,18 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
+pub mod deny_list;
 pub mod endpoint;
 mod failure;
+pub mod jwt_bundles;
 pub(crate) mod proto;
 mod publish;
+mod stream;
 mod svid;
 pub(crate) mod update;
 pub mod workload_api;
 
+pub use deny_list::{Denial, DenyList, DenyListError, DenyListFile};
 pub use endpoint::{EndpointError, endpoint_path};
 pub use failure::Failure;
 pub use svid::{MaterialError, NotCertificates};

@@ -76,7 +76,7 @@ pub(crate) fn read_bundles(
     }
     let mut bundles = Bundles::from([(trust_domain, roots)]);
     for (name, der) in &message.federated_bundles {
-        let foreign = match foreign_name(name) {
+        let foreign = match trust_domain_named(name) {
             Ok(foreign) => foreign,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -98,7 +98,7 @@ pub(crate) fn read_bundles(
 }
 
 /// A bundle's key is the SPIFFE ID of its trust domain: `spiffe://partner.example`.
-fn foreign_name(name: &str) -> Result<TrustDomain, SpiffeIdError> {
+pub(super) fn trust_domain_named(name: &str) -> Result<TrustDomain, SpiffeIdError> {
     let id = SpiffeId::parse(name)?;
     if id.path().is_empty() {
         Ok(id.trust_domain().clone())

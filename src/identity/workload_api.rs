@@ -1,35 +1,29 @@
-//! Our client of the SPIFFE Workload API: one task that follows `FetchX509SVID` for ever.
+//! Our client of the SPIFFE Workload API: a task for each stream that follows it for ever.
 //!
-//! Every message is the full state. While the API is away the last good snapshot stands; a
+//! Every message is the full state. While the API is away the last good state stands; a
 //! `PermissionDenied`, or an update without the SVID that is picked, takes it back at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Uri;
-use http::uri::PathAndQuery;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tonic::Streaming;
-use tonic::metadata::MetadataValue;
-use tonic_prost::ProstCodec;
 
-use super::proto::{self, X509SvidRequest, X509SvidResponse};
+use super::proto::{self, JwtSvid, JwtSvidRequest, JwtSvidResponse};
+use super::proto::{X509SvidRequest, X509SvidResponse};
 use super::publish::Published;
-use super::{Failure, Identity, Settings, Source, State};
+use super::stream::{ask, next, open, silent};
+use super::{Failure, Identity, Settings, Source, State, UpdateError};
 use crate::clock::Clock;
 
-/// The bundles of thousands of federated trust domains fit; tonic's own limit of 4 MiB is too small
-/// for some hundred.
-const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// An API that connects but says nothing is tried again. SPIRE's agent answers the first call when
 /// it has synced with its server, which takes seconds.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Where nobody listens a try costs microseconds, and an agent that is back must be found before an
+/// SVID of some seconds ends.
+const MAX_BACKOFF_UNHEARD: Duration = Duration::from_secs(1);
 /// Waits differ by up to a quarter, so that workloads of one node do not return all at once.
 const JITTER: f64 = 0.25;
 
@@ -40,8 +34,7 @@ pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
     let reason = format!("the Workload API at `{}` has not answered yet", socket.display());
     let (state, receiver) = watch::channel(State::Waiting { reason });
     let published = Published::new(settings.pick.clone(), clock.clone(), state);
-    let mut follower = Follower { socket: socket.clone(), published, answered: false };
-    tokio::spawn(async move { follower.run().await });
+    follow(socket.clone(), published);
     Identity::new(receiver, clock)
 }
 
@@ -50,18 +43,91 @@ pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
 /// # Errors
 /// The API cannot be reached, refuses, or does not answer in time.
 pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidResponse, Failure> {
-    let first = async { next(socket, &mut open(socket).await?).await };
+    let first = async {
+        let mut stream = open(socket, proto::FETCH_X509_SVID, X509SvidRequest {}).await?;
+        next(socket, &mut stream).await
+    };
     timeout(within, first).await.unwrap_or_else(|_| Err(silent(socket, within)))
 }
 
-struct Follower {
+/// Asks for JWT-SVIDs for an audience: of one SPIFFE ID, or of all that we have.
+///
+/// # Errors
+/// The API cannot be reached, refuses, or does not answer in time.
+pub(crate) async fn fetch_jwt_svids(
+    socket: &Path,
+    audience: Vec<String>,
+    spiffe_id: String,
+    within: Duration,
+) -> Result<Vec<JwtSvid>, Failure> {
+    let question = JwtSvidRequest { audience, spiffe_id };
+    let answer: JwtSvidResponse = ask(socket, proto::FETCH_JWT_SVID, question, within).await?;
+    Ok(answer.svids)
+}
+
+/// What becomes of the messages of one stream.
+pub(super) trait Follow: Send + 'static {
+    type Question: prost::Message + Default + 'static;
+    type Message: prost::Message + Default + 'static;
+    /// The call that opens the stream.
+    const CALL: &'static str;
+
+    /// Publishes what a message says.
+    ///
+    /// # Errors
+    /// The message cannot be used; the state is as before.
+    fn accept(&mut self, message: Self::Message) -> Result<(), UpdateError>;
+
+    /// A try failed.
+    fn note(&mut self, failure: &Failure, words: String);
+
+    /// Ends when nobody looks any more.
+    fn unwatched(&self) -> impl Future<Output = ()> + Send + use<Self>;
+}
+
+impl Follow for Published {
+    type Question = X509SvidRequest;
+    type Message = X509SvidResponse;
+    const CALL: &'static str = proto::FETCH_X509_SVID;
+
+    fn accept(&mut self, message: X509SvidResponse) -> Result<(), UpdateError> {
+        self.accept(message)
+    }
+
+    fn note(&mut self, failure: &Failure, words: String) {
+        self.note(failure, words);
+    }
+
+    fn unwatched(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.unwatched()
+    }
+}
+
+/// How long to wait before the next try, where `backoff` is next by doubling.
+fn wait_after(failure: &Failure, backoff: Duration) -> Duration {
+    if failure.needs_a_person() {
+        MAX_BACKOFF
+    } else if failure.is_unheard() {
+        backoff.min(MAX_BACKOFF_UNHEARD)
+    } else {
+        backoff
+    }
+}
+
+/// Starts the task that follows a stream, over and over, until nobody looks any more.
+pub(super) fn follow<F: Follow>(socket: PathBuf, published: F) {
+    let mut follower = Follower { socket, published, answered: false };
+    tokio::spawn(async move { follower.run().await });
+}
+
+struct Follower<F> {
     socket: PathBuf,
-    published: Published,
+    published: F,
     /// Whether the present connection has given a message.
     answered: bool,
 }
 
-impl Follower {
+impl<F: Follow> Follower<F> {
     async fn run(&mut self) {
         let mut backoff = MIN_BACKOFF;
         let mut logged = String::new();
@@ -79,24 +145,25 @@ impl Follower {
             }
             let words = failure.words();
             if words != logged {
-                tracing::warn!(reason = words, "no update from the Workload API");
+                tracing::warn!(call = F::CALL, reason = words, "no update from the Workload API");
                 logged.clone_from(&words);
             }
             self.published.note(&failure, words);
-            let wait = if failure.needs_a_person() { MAX_BACKOFF } else { backoff };
+            let wait = wait_after(&failure, backoff);
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(1.0 - JITTER * fastrand::f64())) => {}
                 () = &mut unwatched => return,
             }
-            backoff = (backoff * 2).min(MAX_BACKOFF);
+            backoff = (wait * 2).min(MAX_BACKOFF);
         }
     }
 
     /// One connection, from opening to its failure.
     async fn follow(&mut self) -> Failure {
         let opening = async {
-            let mut stream = open(&self.socket).await?;
-            let first = next(&self.socket, &mut stream).await?;
+            let question = F::Question::default();
+            let mut stream = open(&self.socket, F::CALL, question).await?;
+            let first: F::Message = next(&self.socket, &mut stream).await?;
             Ok((stream, first))
         };
         let opened = timeout(FIRST_MESSAGE_TIMEOUT, opening);
@@ -121,41 +188,23 @@ impl Follower {
     }
 }
 
-async fn open(socket: &Path) -> Result<Streaming<X509SvidResponse>, Failure> {
-    let stream =
-        UnixStream::connect(socket).await.map_err(|error| Failure::of_connect(socket, error))?;
-    let lost = |source| Failure::Lost { path: socket.to_owned(), source };
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .map_err(|error| lost(error.into()))?;
-    // It ends when the stream is dropped; its error reaches us through the stream.
-    tokio::spawn(connection);
-    let calls = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
-        let mut sender = sender.clone();
-        async move { sender.send_request(request).await }
-    });
-    let mut client = tonic::client::Grpc::with_origin(calls, Uri::from_static("http://localhost"))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
-    client.ready().await.map_err(|error| lost(error.into()))?;
-    let mut request = tonic::Request::new(X509SvidRequest {});
-    request.metadata_mut().insert(proto::SECURITY_HEADER, MetadataValue::from_static("true"));
-    let codec = ProstCodec::<X509SvidRequest, X509SvidResponse>::default();
-    let path = PathAndQuery::from_static(proto::FETCH_X509_SVID);
-    let response = client.server_streaming(request, path, codec).await;
-    Ok(response.map_err(|status| Failure::of_status(socket, status))?.into_inner())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn next(
-    socket: &Path,
-    stream: &mut Streaming<X509SvidResponse>,
-) -> Result<X509SvidResponse, Failure> {
-    match stream.message().await {
-        Ok(Some(message)) => Ok(message),
-        Ok(None) => Err(Failure::Ended { path: socket.to_owned() }),
-        Err(status) => Err(Failure::of_status(socket, status)),
+    #[test]
+    fn an_agent_that_is_away_is_looked_for_every_second() {
+        let path = PathBuf::from("/run/api.sock");
+        let missing = Failure::Missing { path: path.clone() };
+        assert_eq!(wait_after(&missing, MIN_BACKOFF), MIN_BACKOFF);
+        assert_eq!(wait_after(&missing, MAX_BACKOFF), MAX_BACKOFF_UNHEARD);
+        let refused = Failure::Refused { path: path.clone() };
+        assert_eq!(wait_after(&refused, MAX_BACKOFF), MAX_BACKOFF_UNHEARD);
+        // One that is there but cannot answer is not pressed.
+        let message = String::from("busy");
+        let unavailable = Failure::Unavailable { path: path.clone(), message: message.clone() };
+        assert_eq!(wait_after(&unavailable, MAX_BACKOFF), MAX_BACKOFF);
+        let invalid = Failure::Invalid { path, message };
+        assert_eq!(wait_after(&invalid, MIN_BACKOFF), MAX_BACKOFF);
     }
-}
-
-fn silent(socket: &Path, within: Duration) -> Failure {
-    Failure::Silent { path: socket.to_owned(), seconds: within.as_secs() }
 }

@@ -53,8 +53,11 @@ pub struct Metrics {
     requests: Family<Labels3, Counter>,
     mode: Family<Labels2, Gauge>,
     refusals: Family<Closed1, Counter>,
+    exchanges_ended: Family<Closed1, Counter>,
     handshakes: Family<Closed2, Counter>,
     connections: [Gauge; 3],
+    cuts: Family<Closed1, Counter>,
+    blocked: Gauge,
     decision_duration: DurationHistogram,
     svid_not_after: Gauge,
     identity_updated: Gauge,
@@ -77,8 +80,11 @@ impl Metrics {
             requests: Family::default(),
             mode: Family::default(),
             refusals: Family::default(),
+            exchanges_ended: Family::default(),
             handshakes: Family::default(),
             connections: [gauge("handshaking"), gauge("serving"), gauge("draining")],
+            cuts: Family::default(),
+            blocked: Gauge::default(),
             decision_duration: DurationHistogram::default(),
             svid_not_after: Gauge::default(),
             identity_updated: Gauge::default(),
@@ -101,8 +107,11 @@ impl Metrics {
         registry.register("decision_duration_seconds", "Time that decide took", self.decision_duration.clone());
         registry.register("requests", "Answered requests by route and class of status", self.requests.clone());
         registry.register("request_refusals", "Requests answered without a decision", self.refusals.clone());
+        registry.register("exchanges_ended", "Exchanges in flight that a later policy ended, by reason", self.exchanges_ended.clone());
         registry.register("handshakes", "TLS handshakes by result and reason", self.handshakes.clone());
         registry.register("connections", "Open connections by state", connections);
+        registry.register("connections_cut", "Open connections that were ended because their peer holds no more, by reason", self.cuts.clone());
+        registry.register("deny_list_entries", "SPIFFE IDs and trust domains that are blocked here", self.blocked.clone());
         registry.register("mode", "1 for the mode that a listener is in", self.mode.clone());
         registry.register("svid_not_after_timestamp_seconds", "When our SVID expires", self.svid_not_after.clone());
         registry.register("identity_last_update_timestamp_seconds", "When the identity source last answered", self.identity_updated.clone());
@@ -160,6 +169,12 @@ impl Metrics {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
+    /// An exchange in flight was ended because a later policy does not permit it, or its decision could
+    /// not be recorded; `reason` is a stable code.
+    pub fn exchange_ended(&self, reason: &'static str) {
+        self.exchanges_ended.get_or_create(&[("reason", reason)]).inc();
+    }
+
     /// A handshake ended: `ok`, `refused` or `failed`, with a stable code that is empty for `ok`.
     pub fn handshake(&self, result: &'static str, reason: &'static str) {
         self.handshakes.get_or_create(&[("result", result), ("reason", reason)]).inc();
@@ -174,6 +189,16 @@ impl Metrics {
             ConnectionState::Serving => serving,
             ConnectionState::Draining => draining,
         }
+    }
+
+    /// Open connections were ended because their peer holds no more.
+    pub fn cut(&self, reason: &'static str, connections: u64) {
+        self.cuts.get_or_create(&[("reason", reason)]).inc_by(connections);
+    }
+
+    /// How many entries the deny-list has.
+    pub fn blocked(&self, entries: usize) {
+        self.blocked.set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
     /// The identity source gave an SVID.

@@ -13,8 +13,8 @@ mod json_cases;
 mod rego;
 mod rego_summary;
 mod spiffe_id;
-mod spiffe_jwt;
 mod spiffe_x509;
+mod spiffe_jwt;
 mod wire;
 
 use std::io::{Write as _, stdout};
@@ -44,9 +44,10 @@ use crate::loader::Guard;
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
 /// for `policy` and `evaluation` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
 /// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
-/// some of those), otherwise JSON files; `schemas/` describes them, `spiffe-x509` also reads the file of
-/// x509-limbo and `spiffe-jwt` the JWS vectors of Project Wycheproof. A case that is known to fail is
-/// listed with its reason and is skipped; one that is listed and passes
+/// some of those), otherwise JSON files, which `schemas/` describes. `spiffe-x509` also reads the cases of
+/// x509-limbo, and `spiffe-jwt` the JWS vectors of Project Wycheproof.
+///
+/// A case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, verbatim_doc_comment)]

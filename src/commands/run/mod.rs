@@ -11,9 +11,12 @@ use crate::config::{self, Config};
 use crate::loader::{SERVING_STACK_BYTES, THIS_PROGRAM};
 use crate::telemetry;
 
+mod faults;
 mod feed;
 mod listeners;
 mod report;
+mod trust;
+mod control;
 mod sidecar;
 mod signals;
 

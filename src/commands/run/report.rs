@@ -8,14 +8,16 @@ use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
 use crate::admin::{
-    IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report, Status,
+    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report,
+    Status,
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
 use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
-use crate::identity::Identity;
+use crate::identity::jwt_bundles::JwtBundles;
+use crate::identity::{DenyListFile, Identity};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -26,11 +28,14 @@ pub(crate) struct Live {
     pub(super) started: Timestamp,
     pub(super) clock: Clock,
     pub(super) identity: Identity,
+    /// Where a listener takes JWT-SVIDs.
+    pub(super) jwt_bundles: Option<JwtBundles>,
     pub(super) store: Store,
     pub(super) pool: Pool,
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
+    pub(super) denied: DenyListFile,
     pub(super) gates: Vec<Arc<Gate>>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log_settings: audit::Settings,
@@ -44,6 +49,7 @@ impl Report for Live {
     fn readiness(&self) -> Readiness {
         let mut parts = vec![self.identity_part(), self.policy_part(), self.log_part()];
         parts.push(self.listeners_part());
+        parts.extend(self.jwt_part());
         parts.extend(self.pool_part());
         if self.draining.load(Ordering::Acquire) {
             let text = "the sidecar is ending and takes no new connections";
@@ -66,6 +72,8 @@ impl Report for Live {
             now: self.clock.now(),
             readiness: self.readiness(),
             identity: self.identity_status(),
+            jwt_bundles: self.jwt_status(),
+            blocked: self.denied.current().len() as u64,
             policy: self.policy_status(),
             log: self.log_status(),
             listeners: self.listener_status(),
@@ -83,6 +91,17 @@ impl Live {
             Ok(_) => Part::ready("identity"),
             Err(error) => Part::not_ready("identity", error.reason(), error.to_string()),
         }
+    }
+
+    /// Keys do not expire: while the source is away the last ones stand, and it is told.
+    fn jwt_part(&self) -> Option<Part> {
+        let state = self.jwt_bundles.as_ref()?.state();
+        let text = state.failure.unwrap_or_default();
+        Some(match state.received {
+            None => Part::not_ready("jwt_bundles", "jwt.no_bundles", text),
+            Some(_) if text.is_empty() => Part::ready("jwt_bundles"),
+            Some(_) => Part::degraded("jwt_bundles", "jwt.bundles_not_updated", text),
+        })
     }
 
     fn policy_part(&self) -> Part {
@@ -145,6 +164,13 @@ impl Live {
             updated: snapshot.received,
             trust_domains: snapshot.bundles.keys().map(ToString::to_string).collect(),
         })
+    }
+
+    fn jwt_status(&self) -> Option<JwtStatus> {
+        let bundles = self.jwt_bundles.as_ref()?;
+        let authorities = bundles.authorities().load();
+        let keys = authorities.trust_domains().map(|(name, keys)| (name.to_string(), keys as u64));
+        Some(JwtStatus { updated: bundles.state().received?, keys: keys.collect() })
     }
 
     fn policy_status(&self) -> Option<PolicyStatus> {

@@ -1,5 +1,4 @@
-//! Other people's implementations of the same standards over our cases: each difference is deliberate
-//! and has its reason.
+//! Other people's verifiers over our cases: each difference is deliberate and has its reason.
 
-mod jwt;
 mod x509;
+mod jwt;
