@@ -11,15 +11,15 @@ use http::uri::PathAndQuery;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Streaming;
 use tonic::metadata::MetadataValue;
 use tonic_prost::ProstCodec;
 
+use super::offers::Offers;
 use super::proto::{self, X509SvidRequest, X509SvidResponse};
 use super::publish::Published;
-use super::{Failure, Identity, Settings, Source, State};
+use super::{Failure, Identity, ServedBy, Settings};
 use crate::clock::Clock;
 
 /// The bundles of thousands of federated trust domains fit; tonic's own limit of 4 MiB is too small
@@ -33,16 +33,14 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 /// Waits differ by up to a quarter, so that workloads of one node do not return all at once.
 const JITTER: f64 = 0.25;
 
-/// Starts the task that follows the source; it ends when the last [`Identity`] of it is dropped.
-#[must_use]
-pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
-    let Source::WorkloadApi { socket } = &settings.source;
+/// Starts the task that follows the API; it ends when the last [`Identity`] of it is dropped.
+pub(super) fn spawn(socket: &Path, settings: &Settings, clock: Clock) -> Identity {
     let reason = format!("the Workload API at `{}` has not answered yet", socket.display());
-    let (state, receiver) = watch::channel(State::Waiting { reason });
-    let published = Published::new(settings.pick.clone(), clock.clone(), state);
-    let mut follower = Follower { socket: socket.clone(), published, answered: false };
+    let (published, identity) = Published::new(settings, clock, reason);
+    let offers = Offers::new(settings.pick.clone(), published);
+    let mut follower = Follower { socket: socket.to_owned(), offers, answered: false };
     tokio::spawn(async move { follower.run().await });
-    Identity::new(receiver, clock)
+    identity
 }
 
 /// Asks once and returns the first message.
@@ -50,13 +48,13 @@ pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
 /// # Errors
 /// The API cannot be reached, refuses, or does not answer in time.
 pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidResponse, Failure> {
-    let first = async { next(socket, &mut open(socket).await?).await };
+    let first = async { next(socket, &mut open(socket).await?.0).await };
     timeout(within, first).await.unwrap_or_else(|_| Err(silent(socket, within)))
 }
 
 struct Follower {
     socket: PathBuf,
-    published: Published,
+    offers: Offers,
     /// Whether the present connection has given a message.
     answered: bool,
 }
@@ -65,7 +63,7 @@ impl Follower {
     async fn run(&mut self) {
         let mut backoff = MIN_BACKOFF;
         let mut logged = String::new();
-        let unwatched = self.published.unwatched();
+        let unwatched = self.offers.published.unwatched();
         tokio::pin!(unwatched);
         loop {
             self.answered = false;
@@ -82,7 +80,7 @@ impl Follower {
                 tracing::warn!(reason = words, "no update from the Workload API");
                 logged.clone_from(&words);
             }
-            self.published.note(&failure, words);
+            self.offers.published.note(&failure, words);
             let wait = if failure.needs_a_person() { MAX_BACKOFF } else { backoff };
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(1.0 - JITTER * fastrand::f64())) => {}
@@ -95,7 +93,10 @@ impl Follower {
     /// One connection, from opening to its failure.
     async fn follow(&mut self) -> Failure {
         let opening = async {
-            let mut stream = open(&self.socket).await?;
+            let (mut stream, served_by) = open(&self.socket).await?;
+            if let Some(served_by) = served_by {
+                self.offers.published.served_by(served_by);
+            }
             let first = next(&self.socket, &mut stream).await?;
             Ok((stream, first))
         };
@@ -107,11 +108,11 @@ impl Follower {
         };
         loop {
             self.answered = true;
-            if let Err(source) = self.published.accept(message) {
+            if let Err(source) = self.offers.accept(message) {
                 let failure = Failure::Update { path: self.socket.clone(), source };
                 let words = failure.words();
                 tracing::warn!(reason = words, "update of the Workload API discarded");
-                self.published.note(&failure, words);
+                self.offers.published.note(&failure, words);
             }
             message = match next(&self.socket, &mut stream).await {
                 Ok(message) => message,
@@ -121,9 +122,15 @@ impl Follower {
     }
 }
 
-async fn open(socket: &Path) -> Result<Streaming<X509SvidResponse>, Failure> {
+/// The stream of updates, and who serves it.
+async fn open(
+    socket: &Path,
+) -> Result<(Streaming<X509SvidResponse>, Option<ServedBy>), Failure> {
     let stream =
         UnixStream::connect(socket).await.map_err(|error| Failure::of_connect(socket, error))?;
+    // Of the process that listens: the kernel took it down at its `listen`.
+    let peer = stream.peer_cred().ok();
+    let served_by = peer.map(|peer| ServedBy { uid: peer.uid(), pid: peer.pid() });
     let lost = |source| Failure::Lost { path: socket.to_owned(), source };
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
@@ -142,7 +149,8 @@ async fn open(socket: &Path) -> Result<Streaming<X509SvidResponse>, Failure> {
     let codec = ProstCodec::<X509SvidRequest, X509SvidResponse>::default();
     let path = PathAndQuery::from_static(proto::FETCH_X509_SVID);
     let response = client.server_streaming(request, path, codec).await;
-    Ok(response.map_err(|status| Failure::of_status(socket, status))?.into_inner())
+    let stream = response.map_err(|status| Failure::of_status(socket, status))?.into_inner();
+    Ok((stream, served_by))
 }
 
 async fn next(

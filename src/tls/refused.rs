@@ -6,6 +6,7 @@ use portreeve_core::spiffe::Claimed;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
 use super::verifier::PeerVerifier;
+use crate::clock::ClockSuspect;
 
 /// Why a connection ended before it had a peer.
 #[derive(Clone, Debug)]
@@ -42,6 +43,11 @@ impl Refused {
     /// Our own SVID is no longer valid, so no handshake is started.
     pub(super) fn own_svid_expired(at: portreeve_core::Timestamp) -> Self {
         Self::new("identity.expired", format!("our own SVID expired at {at}"))
+    }
+
+    /// Nothing can be said about anybody's validity, so no handshake is started.
+    pub(super) fn clock_suspect(suspect: &ClockSuspect) -> Self {
+        Self::new(ClockSuspect::REASON, suspect.to_string())
     }
 
     /// What the verifier refused, or else what went wrong on the wire.

@@ -9,7 +9,7 @@ use portreeve_core::spiffe::{SpiffeId, TrustDomain};
 use self::request::Request;
 use super::{Exit, Format, workload_api_address};
 use crate::clock::Clock;
-use crate::identity::{self, Pick, Snapshot, Source, endpoint_path, workload_api};
+use crate::identity::{self, Pick, Snapshot, Source, endpoint_path};
 use crate::tls::{Alpn, ClientTls, Credentials, ExpectedPeer, Settings};
 
 mod answer;
@@ -126,7 +126,7 @@ fn identity_settings(args: &Args) -> anyhow::Result<identity::Settings> {
         Some(hint) => Some(Pick::Hint(hint.clone())),
         None => None,
     };
-    Ok(identity::Settings { source: Source::WorkloadApi { socket }, pick })
+    Ok(identity::Settings { pick, ..identity::Settings::new(Source::WorkloadApi { socket }) })
 }
 
 fn tls_settings(args: &Args) -> Settings {
@@ -143,7 +143,7 @@ async fn first_snapshot(
     settings: &identity::Settings,
     clock: Clock,
 ) -> anyhow::Result<std::sync::Arc<Snapshot>> {
-    let identity = workload_api::spawn(settings, clock);
+    let identity = identity::spawn(settings, clock);
     let mut updates = identity.updates();
     updates.changed().await.context("the Workload API client ended")?;
     Ok(identity.current()?)

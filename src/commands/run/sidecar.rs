@@ -69,7 +69,7 @@ impl Sidecar {
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
-        let identity = identity::workload_api::spawn(&config.identity, clock.clone());
+        let identity = identity::spawn(&config.identity, clock.clone());
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
         let pool = decision_pool();
         let gates = listeners::gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Entry, Settings, WorkloadApi};
 use crate::clock::Clock;
-use crate::identity::{self, Identity, Pick, Snapshot, Source, State, workload_api};
+use crate::identity::{self, Identity, Pick, Snapshot, Source, State};
 
 mod authority;
 mod failures;
@@ -35,7 +35,7 @@ fn settings(dir: &tempfile::TempDir) -> Settings {
 
 fn follow(socket: &Path, pick: Option<Pick>) -> Identity {
     let source = Source::WorkloadApi { socket: socket.to_owned() };
-    workload_api::spawn(&identity::Settings { source, pick }, Clock::system())
+    identity::spawn(&identity::Settings { pick, ..identity::Settings::new(source) }, Clock::system())
 }
 
 async fn until(identity: &Identity, what: &str, wanted: impl Fn(&State) -> bool) -> State {
