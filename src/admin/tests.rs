@@ -25,6 +25,7 @@ impl Report for Fixed {
             now: Timestamp::from_unix_seconds(1),
             readiness: self.readiness(),
             identity: None,
+            identity_source: IdentitySourceStatus::default(),
             policy: None,
             log: LogStatus {
                 target: "stdout".to_owned(),

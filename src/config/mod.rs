@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{admin, audit, forward, listen, store, telemetry};
+use crate::{admin, audit, forward, identity, listen, store, telemetry};
 
 mod yaml;
 mod place;
@@ -22,7 +22,7 @@ mod shape;
 mod planned;
 mod check;
 mod settings;
-mod identity;
+mod identity_source;
 mod listeners;
 mod policy;
 mod quote;
@@ -53,7 +53,7 @@ pub struct Config {
     pub service: Arc<str>,
     /// Store, log and admin socket live under it by default.
     pub state_dir: PathBuf,
-    pub identity: crate::identity::Settings,
+    pub identity: identity::Settings,
     /// How long a start may wait for the first identity; for ever if `None`.
     pub identity_timeout: Option<Duration>,
     pub listeners: Vec<listen::Settings>,

@@ -9,7 +9,7 @@ use portreeve_core::request::Enforcement;
 use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
-use super::{Config, identity, listeners, policy, raw};
+use super::{Config, identity_source, listeners, policy, raw};
 use crate::{admin, audit, telemetry};
 
 const DEFAULT_ROTATE_BYTES: u64 = 64 << 20;
@@ -24,8 +24,8 @@ pub(super) fn config(
     let state_dir = check.path(&root.key("state_dir"), &file.state_dir);
     let upstreams = listeners::upstreams(check, &file.upstreams);
     let listeners = listeners::listeners(check, file);
-    let identity = identity::identity(check, &file.identity, env);
-    let identity_timeout = identity::timeout(check, &file.identity);
+    let identity = identity_source::identity(check, &file.identity, env);
+    let identity_timeout = identity_source::timeout(check, &file.identity);
     let policy = policy::policy(check, &file.policy, &state_dir);
     let log = log(check, &file.log, &state_dir);
     let health = health(check, &file.health, &file.listeners);

@@ -39,7 +39,10 @@ impl Identity {
         }
         let now = self.clock.now();
         if is_late(&snapshot, now) {
-            return Health::Degraded { reason: "identity.stale", text: late(&snapshot, &source, now) };
+            return Health::Degraded {
+                reason: "identity.stale",
+                text: late(&snapshot, &source, now),
+            };
         }
         if !source.unusable.is_empty() {
             let text = unusable(&source);
@@ -50,7 +53,8 @@ impl Identity {
 }
 
 fn is_late(snapshot: &Snapshot, now: Timestamp) -> bool {
-    let micros = |from: Timestamp, to: Timestamp| to.unix_micros().saturating_sub(from.unix_micros());
+    let micros =
+        |from: Timestamp, to: Timestamp| to.unix_micros().saturating_sub(from.unix_micros());
     let life = micros(snapshot.svid.not_before, snapshot.svid.not_after);
     micros(now, snapshot.svid.not_after) < life / LATE_PART
 }

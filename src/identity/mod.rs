@@ -6,6 +6,7 @@
 //! dropped at once, or after a grace where the settings give one. Nothing here falls back.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +114,16 @@ pub enum Unavailable {
     Withdrawn(String),
     #[error(transparent)]
     Clock(#[from] ClockSuspect),
+}
+
+/// In words.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkloadApi { socket } => write!(f, "Workload API at `{}`", socket.display()),
+            Self::Files(files) => write!(f, "files, with `{}`", files.certificate.display()),
+        }
+    }
 }
 
 impl Settings {

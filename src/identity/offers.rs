@@ -91,9 +91,9 @@ mod tests {
     }
 
     fn offers() -> (Offers, watch::Receiver<State>) {
-        let settings = Settings::new(Source::WorkloadApi { socket: PathBuf::from("/run/api.sock") });
-        let (published, identity) =
-            Published::new(&settings, Clock::system(), String::from("new"));
+        let settings =
+            Settings::new(Source::WorkloadApi { socket: PathBuf::from("/run/api.sock") });
+        let (published, identity) = Published::new(&settings, Clock::system(), String::from("new"));
         (Offers::new(None, published), identity.updates())
     }
 

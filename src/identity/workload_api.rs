@@ -123,9 +123,7 @@ impl Follower {
 }
 
 /// The stream of updates, and who serves it.
-async fn open(
-    socket: &Path,
-) -> Result<(Streaming<X509SvidResponse>, Option<ServedBy>), Failure> {
+async fn open(socket: &Path) -> Result<(Streaming<X509SvidResponse>, Option<ServedBy>), Failure> {
     let stream =
         UnixStream::connect(socket).await.map_err(|error| Failure::of_connect(socket, error))?;
     // Of the process that listens: the kernel took it down at its `listen`.

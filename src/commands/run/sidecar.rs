@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::report::Live;
-use super::{feed, listeners};
+use super::{feed, identity_steps, listeners};
 use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
 use crate::audit::{self, Event, Log};
 use crate::clock::Clock;
@@ -66,6 +66,11 @@ impl Sidecar {
         let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
         let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
         let instance = audit::this_instance(Arc::clone(&config.service));
+        if let audit::Target::Dir(dir) = &config.log.target
+            && let Some(at) = audit::newest_time(dir)
+        {
+            clock.has_recorded(at);
+        }
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
@@ -80,6 +85,7 @@ impl Sidecar {
             started: clock.now(),
             clock,
             identity,
+            identity_source: config.identity.source.to_string(),
             store,
             pool,
             log,
@@ -122,6 +128,7 @@ impl Sidecar {
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
         self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&credentials), can_shake));
+        self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
         let tls = ServerTls::new(&live.clock, &tls::Settings::default())?;

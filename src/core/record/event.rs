@@ -72,6 +72,18 @@ pub enum Event<'a> {
         reason: &'static str,
         cause: &'a str,
     },
+    /// It serves, and somebody should look.
+    IdentityDegraded {
+        reason: &'static str,
+        cause: &'a str,
+    },
+    /// The time cannot be what the clock says; `evidence` is a stable word.
+    ClockSuspect {
+        earliest: Timestamp,
+        evidence: &'static str,
+    },
+    /// The clock is no longer suspect.
+    ClockSet,
     LogStarted {
         durability: &'static str,
         on_failure: &'static str,
@@ -187,16 +199,20 @@ impl Scratch {
                 self.moment(",\"not_after\":", *not_after);
                 self.number(",\"update\":", *sequence);
             }
-            Event::IdentityLost { reason, cause } => {
+            Event::IdentityLost { reason, cause } | Event::IdentityDegraded { reason, cause } => {
                 self.text(",\"reason\":", reason, MAX_WORD_BYTES);
                 self.text(",\"cause\":", cause, MAX_TEXT_BYTES);
+            }
+            Event::ClockSuspect { earliest, evidence } => {
+                self.moment(",\"earliest\":", *earliest);
+                self.text(",\"evidence\":", evidence, MAX_WORD_BYTES);
             }
             Event::LogStarted { durability, on_failure, end_records } => {
                 self.text(",\"durability\":", durability, MAX_WORD_BYTES);
                 self.text(",\"on_failure\":", on_failure, MAX_WORD_BYTES);
                 self.flag(",\"end_records\":", *end_records);
             }
-            Event::LogStopped => {}
+            Event::LogStopped | Event::ClockSet => {}
             Event::LogRotated { closed, opened } => {
                 self.text(",\"closed\":", closed, MAX_WORD_BYTES);
                 self.text(",\"opened\":", opened, MAX_WORD_BYTES);
@@ -295,6 +311,9 @@ impl Event<'_> {
             Self::ConfigRejected { .. } => ("config", "rejected"),
             Self::IdentityUpdated { .. } => ("identity", "updated"),
             Self::IdentityLost { .. } => ("identity", "lost"),
+            Self::IdentityDegraded { .. } => ("identity", "degraded"),
+            Self::ClockSuspect { .. } => ("clock", "suspect"),
+            Self::ClockSet => ("clock", "set"),
             Self::LogStarted { .. } => ("log", "start"),
             Self::LogStopped => ("log", "stop"),
             Self::LogRotated { .. } => ("log", "rotate"),

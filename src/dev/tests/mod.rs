@@ -35,7 +35,10 @@ fn settings(dir: &tempfile::TempDir) -> Settings {
 
 fn follow(socket: &Path, pick: Option<Pick>) -> Identity {
     let source = Source::WorkloadApi { socket: socket.to_owned() };
-    identity::spawn(&identity::Settings { pick, ..identity::Settings::new(source) }, Clock::system())
+    identity::spawn(
+        &identity::Settings { pick, ..identity::Settings::new(source) },
+        Clock::system(),
+    )
 }
 
 async fn until(identity: &Identity, what: &str, wanted: impl Fn(&State) -> bool) -> State {

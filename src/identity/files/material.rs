@@ -7,9 +7,9 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
+use super::FileSettings;
 use super::pem::{self, Section};
 use super::read::{Contents, FileError};
-use super::FileSettings;
 use crate::identity::svid::MaterialError;
 use crate::identity::update::{Bundles, Update, UpdateError};
 use crate::identity::{Pick, Svid, UnusableBundle};
@@ -65,10 +65,9 @@ fn svid(files: &FileSettings, contents: &Contents) -> Result<Svid, FileError> {
     }
     let key = private_key(&files.key, &contents.key)?;
     Svid::new(chain, key).map_err(|source| match source {
-        MaterialError::OtherKey => FileError::OtherKey {
-            certificate: files.certificate.clone(),
-            key: files.key.clone(),
-        },
+        MaterialError::OtherKey => {
+            FileError::OtherKey { certificate: files.certificate.clone(), key: files.key.clone() }
+        }
         MaterialError::Key { .. } => FileError::Svid { path: files.key.clone(), source },
         source => FileError::Svid { path: files.certificate.clone(), source },
     })

@@ -1,6 +1,7 @@
 //! The section `identity`: which source, which SVID of it, and how long without one.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use portreeve_core::spiffe::{SpiffeId, TrustDomain};
@@ -9,7 +10,7 @@ use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
 use super::raw;
-use crate::identity::{FileSettings, MAX_WITHDRAWAL_GRACE, Pick, Settings, Source};
+use crate::identity::{FileSettings, MAX_WITHDRAWAL_GRACE, Pick, Settings, Source, endpoint_path};
 
 /// Where SPIFFE says that a workload finds its socket (Workload Endpoint §4).
 const SPIFFE_SOCKET_VARIABLE: &str = "SPIFFE_ENDPOINT_SOCKET";
@@ -57,8 +58,12 @@ fn workload_api(
     }
     let from_env = env(SPIFFE_SOCKET_VARIABLE).filter(|value| !value.is_empty());
     let socket = match (&raw.socket, from_env) {
-        (Some(socket), _) => check.socket(&at.key("socket"), socket.as_str()),
-        (None, Some(socket)) => check.socket(&at.key("socket"), &socket),
+        // A path may be relative to the file; an address may not.
+        (Some(socket), _) if !socket.as_str().starts_with("unix://") => {
+            check.socket(&at.key("socket"), socket.as_str())
+        }
+        (Some(socket), _) => address(check, &at.key("socket"), socket.as_str())?,
+        (None, Some(socket)) => address(check, &at.key("socket"), &socket)?,
         (None, None) => {
             let hint = "write the Workload API's socket, or set `SPIFFE_ENDPOINT_SOCKET`";
             check.refuse_with(&at.key("socket"), "missing", hint);
@@ -66,6 +71,16 @@ fn workload_api(
         }
     };
     Some(Source::WorkloadApi { socket })
+}
+
+fn address(check: &mut Check<'_>, at: &At, text: &str) -> Option<PathBuf> {
+    match endpoint_path(text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            check.refuse(at, error.to_string());
+            None
+        }
+    }
 }
 
 fn files(check: &mut Check<'_>, at: &At, raw: Option<&raw::IdentityFiles>) -> Option<Source> {
