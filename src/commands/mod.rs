@@ -17,6 +17,7 @@ mod config_check;
 mod conformance;
 mod demo;
 mod dev;
+mod doctor;
 mod explain;
 mod loader;
 mod log_dir;
@@ -76,6 +77,7 @@ enum Command {
     Explain(explain::Args),
     Tail(tail::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     Whoami(whoami::Args),
     Call(call::Args),
     Conformance(conformance::Args),
@@ -120,6 +122,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Tail(args) => tail::run(args),
         Command::Status(args) => status::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Whoami(args) => whoami::run(args),
         Command::Call(args) => call::run(args),
         Command::Conformance(args) => conformance::run(args),

@@ -29,7 +29,13 @@ fn files_are_named_one_by_one_and_looked_at_on_an_interval() {
 
 #[test]
 fn what_files_need_and_what_they_cannot_have_is_said() {
-    check_change(SOCKET, "  source: files\n", expect!["portreeve.yaml:3:1: identity.files: missing; write `files: { certificate: …, key: …, bundles: { trust.domain: … } }`"]);
+    check_change(
+        SOCKET,
+        "  source: files\n",
+        expect![
+            "portreeve.yaml:3:1: identity.files: missing; write `files: { certificate: …, key: …, bundles: { trust.domain: … } }`"
+        ],
+    );
     check_change(
         SOCKET,
         &FILES.replace("a.example:", "A.example:").replace("500ms", "1ms"),
@@ -37,11 +43,19 @@ fn what_files_need_and_what_they_cannot_have_is_said() {
             portreeve.yaml:8:27: identity.files.bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
             portreeve.yaml:10:15: identity.files.interval: `1ms` is not within 100ms to 1h"#]],
     );
-    check_change(SOCKET, &format!("{FILES}{SOCKET}  pick: {{ hint: web }}\n"), expect![[r#"
+    check_change(
+        SOCKET,
+        &format!("{FILES}{SOCKET}  pick: {{ hint: web }}\n"),
+        expect![[r#"
         portreeve.yaml:11:11: identity.socket: is only for `source: workload_api`
-        portreeve.yaml:12:17: identity.pick.hint: files have no hints; write `spiffe_id`, or leave it out"#]]);
+        portreeve.yaml:12:17: identity.pick.hint: files have no hints; write `spiffe_id`, or leave it out"#]],
+    );
     let with_files = FILES.replace("  source: files\n", SOCKET);
-    check_change(SOCKET, &with_files, expect!["portreeve.yaml:6:5: identity.files: is only for `source: files`"]);
+    check_change(
+        SOCKET,
+        &with_files,
+        expect!["portreeve.yaml:6:5: identity.files: is only for `source: files`"],
+    );
 }
 
 #[test]
@@ -68,7 +82,11 @@ fn a_grace_and_a_timeout_are_off_unless_they_are_given() {
     assert_eq!(config.identity.withdrawal_grace, Duration::from_secs(60));
     assert_eq!(config.identity_timeout, Some(Duration::from_secs(300)));
     let beyond = format!("{SOCKET}  withdrawal_grace: 61s\n  timeout: 0s\n");
-    check_change(SOCKET, &beyond, expect![[r#"
+    check_change(
+        SOCKET,
+        &beyond,
+        expect![[r#"
         portreeve.yaml:5:21: identity.withdrawal_grace: `61s` is not within 0s to 1m
-        portreeve.yaml:6:12: identity.timeout: `0s` is not within 1s to 24h"#]]);
+        portreeve.yaml:6:12: identity.timeout: `0s` is not within 1s to 24h"#]],
+    );
 }

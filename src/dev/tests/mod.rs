@@ -15,6 +15,7 @@ mod authority;
 mod failures;
 mod follows;
 mod independent;
+mod sources;
 
 /// Nothing that a test awaits takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
