@@ -5,6 +5,7 @@ mod architecture;
 mod data_path;
 mod demo;
 mod hostile;
+mod identity;
 mod operations;
 mod requests;
 mod store;

@@ -35,6 +35,10 @@ async fn on_both(test: impl AsyncFn(Scene)) {
         let api = WorkloadApi::start(Settings { clock: clock.clone(), ..settings(&dir) }).unwrap();
         let scene = Scene { kind, dir, api: Some(api), clock };
         scene.write();
+        // Empty: nobody of them is trusted, and there is nothing to tell.
+        for name in ["b.test.pem", "c.test.pem"] {
+            scene.put(name, "");
+        }
         test(scene).await;
     }
 }
