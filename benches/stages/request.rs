@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use http::request::Parts;
+use portreeve::clock::Clock;
 use portreeve::forward::{
-    RouteSettings, Routes, UpstreamAddress, UpstreamProtocol, UpstreamSettings, Upstreams,
-    upstreams,
+    OwnIdentity, RouteSettings, Routes, UpstreamAddress, UpstreamProtocol, UpstreamSettings,
+    Upstreams, upstreams,
 };
 use portreeve_core::Timestamp;
 use portreeve_core::request::{
@@ -93,10 +94,12 @@ impl Scene {
             name: "app".into(),
             address: UpstreamAddress::Unix("/run/app.sock".into()),
             protocol: UpstreamProtocol::H1,
+            mtls: None,
             connect_timeout: Duration::from_secs(1),
         };
         let route = RouteSettings::default_route("app".into());
-        let routes = Routes::new(&[route], &upstreams(&[upstream], &Upstreams::new()))?;
+        let own = OwnIdentity { clock: Clock::system(), credentials: Arc::default() };
+        let routes = Routes::new(&[route], &upstreams(&[upstream], &Upstreams::new(), &own)?)?;
         Ok(Self { parts, connection: Arc::new(connection()?), routes })
     }
 

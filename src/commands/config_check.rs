@@ -111,9 +111,11 @@ fn summary(config: &Config) -> String {
         };
         let protocol = match upstream.protocol {
             forward::UpstreamProtocol::H1 => "HTTP/1.1",
-            forward::UpstreamProtocol::H2c => "HTTP/2",
+            forward::UpstreamProtocol::H2 => "HTTP/2",
         };
-        line("upstream", format!("{} at {address}, {protocol}", upstream.name));
+        let mtls = upstream.mtls.as_ref();
+        let mtls = mtls.map_or(String::new(), |expected| format!(", mTLS to {expected}"));
+        line("upstream", format!("{} at {address}, {protocol}{mtls}", upstream.name));
     }
     line("policy", policy_in_words(&config.policy));
     line("log", log_in_words(&config.log));
@@ -205,6 +207,7 @@ mod tests {
               route    default: * */* -> app
             upstream   app at unix:/run/app.sock, HTTP/1.1
             upstream   grpc at 127.0.0.1:9000, HTTP/2
+            upstream   billing at 10.0.0.7:8443, HTTP/2, mTLS to `spiffe://prod.example.org/ns/shop/sa/billing`
             policy     ssh://git@git.example.org/policy.git at canary/policies/shop, every 60000 ms, commits not verified
             log        /log, synced before forwarding, NOT denied when it fails
             health     0.0.0.0:9090

@@ -1,4 +1,4 @@
-//! Listeners with their routes, and the upstreams that routes refer to.
+//! Listeners with their routes.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -21,53 +21,6 @@ const DEFAULT_ROUTE: &str = "default";
 /// The handshake and the head of a slow caller hold a slot this long at most.
 const MAX_WAIT: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
-
-pub(super) fn upstreams(
-    check: &mut Check<'_>,
-    raw: &[raw::Upstream],
-) -> Vec<forward::UpstreamSettings> {
-    let at = At::root().key("upstreams");
-    refuse_duplicates(check, &at, raw.iter().map(|upstream| &upstream.name));
-    let read = raw.iter().enumerate().map(|(index, upstream)| {
-        let at = at.index(index);
-        let timeouts = Duration::from_millis(10)..=Duration::from_secs(60);
-        Some(forward::UpstreamSettings {
-            connect_timeout: check.duration(
-                &at.key("connect_timeout"),
-                &upstream.connect_timeout,
-                timeouts,
-            ),
-            name: upstream.name.as_str().into(),
-            address: upstream_address(check, &at.key("address"), upstream)?,
-            protocol: match upstream.protocol {
-                raw::UpstreamProtocol::H1 => forward::UpstreamProtocol::H1,
-                raw::UpstreamProtocol::H2c => forward::UpstreamProtocol::H2c,
-            },
-        })
-    });
-    read.flatten().collect()
-}
-
-fn upstream_address(
-    check: &mut Check<'_>,
-    at: &At,
-    upstream: &raw::Upstream,
-) -> Option<forward::UpstreamAddress> {
-    if upstream.address.as_str().starts_with("unix:") {
-        return Some(forward::UpstreamAddress::Unix(check.socket(at, upstream.address.as_str())));
-    }
-    let address = check.address(at, &upstream.address)?;
-    if !address.ip().to_canonical().is_loopback() {
-        let message = format!("`{address}` is not a loopback address");
-        let hint =
-            "a sidecar forwards to the service beside it only: `unix:/…`, 127.0.0.1 or [::1]";
-        check.refuse_with(at, message, hint);
-    }
-    if address.port() == 0 {
-        check.refuse(at, "the port must not be 0");
-    }
-    Some(forward::UpstreamAddress::Tcp(address))
-}
 
 pub(super) fn listeners(check: &mut Check<'_>, file: &raw::File) -> Vec<listen::Settings> {
     let at = At::root().key("listeners");
@@ -243,7 +196,11 @@ fn limits(check: &mut Check<'_>, at: &At, raw: &raw::ListenerLimits) -> listen::
     }
 }
 
-fn refuse_duplicates<'a>(check: &mut Check<'_>, at: &At, names: impl Iterator<Item = &'a Name>) {
+pub(super) fn refuse_duplicates<'a>(
+    check: &mut Check<'_>,
+    at: &At,
+    names: impl Iterator<Item = &'a Name>,
+) {
     let mut seen = BTreeSet::new();
     for (index, name) in names.enumerate() {
         if !seen.insert(name.as_str()) {

@@ -24,6 +24,7 @@ mod check;
 mod settings;
 mod identity_source;
 mod listeners;
+mod upstreams;
 mod policy;
 mod quote;
 mod errors;

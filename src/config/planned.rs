@@ -13,7 +13,6 @@ const PLANNED: &[Planned] = &[
     ("listeners/*/proxy_protocol", None, None),
     ("listeners/*/routes/*/policy", None, Some("one policy decides all routes")),
     ("listeners/*/routes/*/rate_limit", None, None),
-    ("upstreams/*/tls", None, None),
     ("upstreams/*/retries", None, None),
     ("policy/source/bundle", None, Some("use `git` or `dir`")),
     ("policy/source/http", None, Some("use `git` or `dir`")),

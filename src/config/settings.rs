@@ -9,7 +9,7 @@ use portreeve_core::request::Enforcement;
 use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
-use super::{Config, identity_source, listeners, policy, raw};
+use super::{Config, identity_source, listeners, policy, raw, upstreams};
 use crate::{admin, audit, telemetry};
 
 const DEFAULT_ROTATE_BYTES: u64 = 64 << 20;
@@ -22,7 +22,7 @@ pub(super) fn config(
 ) -> Option<Config> {
     let root = At::root();
     let state_dir = check.path(&root.key("state_dir"), &file.state_dir);
-    let upstreams = listeners::upstreams(check, &file.upstreams);
+    let upstreams = upstreams::upstreams(check, &file.upstreams);
     let listeners = listeners::listeners(check, file);
     let identity = identity_source::identity(check, &file.identity, env);
     let identity_timeout = identity_source::timeout(check, &file.identity);

@@ -14,13 +14,16 @@ use portreeve_core::policy::Permit;
 use portreeve_core::request::{DECISION_ID_HEADER, Head, Relaxed};
 
 use crate::audit::Receipt;
+use crate::tls::ExpectedPeer;
 
 mod body;
+mod connect;
 mod routes;
 mod template;
 mod upstream;
 
 pub use body::{Progress, RequestBody};
+pub use connect::OwnIdentity;
 pub use routes::{Route, Routes, RoutesError, Upstreams, upstreams};
 pub use template::{PathTemplate, TemplateError};
 pub use upstream::{ForwardError, Forwarded, Lease, Upstream};
@@ -31,6 +34,8 @@ pub struct UpstreamSettings {
     pub name: Arc<str>,
     pub address: UpstreamAddress,
     pub protocol: UpstreamProtocol,
+    /// Whom to accept at the other end of mTLS; `None` for plaintext to the service beside us.
+    pub mtls: Option<ExpectedPeer>,
     pub connect_timeout: Duration,
 }
 
@@ -44,8 +49,8 @@ pub enum UpstreamAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamProtocol {
     H1,
-    /// HTTP/2 without TLS, by prior knowledge.
-    H2c,
+    /// By prior knowledge in plaintext, by ALPN in mTLS.
+    H2,
 }
 
 /// A route as policy and record name it.
@@ -94,9 +99,10 @@ pub async fn forward(
 ) -> Result<Forwarded, ForwardError> {
     let Permit { .. } = permit;
     let asked = head.upgrade.clone();
-    let protocol = upstream.settings().protocol;
-    let request = upstream_request(receipt, protocol, head, caller, body).ok_or_else(|| {
-        ForwardError::NotExpressible { upstream: Arc::clone(&upstream.settings().name) }
+    let request = upstream_request(receipt, upstream.settings(), head, caller, body);
+    let request = request.ok_or_else(|| {
+        let upstream = Arc::clone(&upstream.settings().name);
+        ForwardError::NotExpressible { upstream }
     })?;
     let forwarded = upstream.send(request).await?;
     if switches_unasked(&forwarded.response, asked.as_deref()) {
@@ -135,7 +141,7 @@ fn has_one_framing(headers: &http::HeaderMap) -> bool {
 /// where that protocol cannot say it (an upgrade over HTTP/2), so that nothing else is sent instead.
 fn upstream_request(
     receipt: &Receipt,
-    protocol: UpstreamProtocol,
+    settings: &UpstreamSettings,
     head: Head,
     caller: Option<&HeaderValue>,
     body: RequestBody,
@@ -146,7 +152,7 @@ fn upstream_request(
         headers.insert(SPIFFE_ID_HEADER, caller.clone());
     }
     let mut uri = http::uri::Parts::default();
-    match protocol {
+    match settings.protocol {
         UpstreamProtocol::H1 => {
             headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
             // Said for it, because hyper drops the body of a GET whose length it does not know.
@@ -159,11 +165,14 @@ fn upstream_request(
                 headers.insert(UPGRADE, HeaderValue::from_str(&upgrade).ok()?);
             }
         }
-        UpstreamProtocol::H2c => {
+        UpstreamProtocol::H2 => {
             if upgrade.is_some() {
                 return None;
             }
-            uri.scheme = Some(http::uri::Scheme::HTTP);
+            uri.scheme = Some(match settings.mtls {
+                Some(_) => http::uri::Scheme::HTTPS,
+                None => http::uri::Scheme::HTTP,
+            });
             uri.authority = Some(http::uri::Authority::try_from(&*host).ok()?);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portreeve_core::request::{Head, Relaxed};
 
 use super::template::TemplateError;
-use super::{PathTemplate, RouteSettings, Upstream, UpstreamSettings};
+use super::{OwnIdentity, PathTemplate, RouteSettings, Upstream, UpstreamSettings};
 
 /// The routes of one listener, in the order of the file; the first that matches is taken.
 #[derive(Debug)]
@@ -47,12 +47,21 @@ pub enum RoutesError {
 pub type Upstreams = BTreeMap<Arc<str>, Arc<Upstream>>;
 
 /// Builds the upstreams of a configuration, taking over those that stay as they are.
-#[must_use]
-pub fn upstreams(settings: &[UpstreamSettings], previous: &Upstreams) -> Upstreams {
+///
+/// # Errors
+/// The cryptography does not offer what mTLS to an upstream asks for.
+pub fn upstreams(
+    settings: &[UpstreamSettings],
+    previous: &Upstreams,
+    own: &OwnIdentity,
+) -> Result<Upstreams, rustls::Error> {
     let build = |settings: &UpstreamSettings| {
         let kept = previous.get(&settings.name).filter(|old| old.settings() == settings);
-        let upstream = kept.cloned().unwrap_or_else(|| Upstream::new(settings.clone()));
-        (Arc::clone(&settings.name), upstream)
+        let upstream = match kept {
+            Some(upstream) => Arc::clone(upstream),
+            None => Upstream::new(settings.clone(), own.clone())?,
+        };
+        Ok((Arc::clone(&settings.name), upstream))
     };
     settings.iter().map(build).collect()
 }
@@ -124,8 +133,15 @@ mod tests {
             name: name.into(),
             address: UpstreamAddress::Unix("/nowhere".into()),
             protocol: UpstreamProtocol::H1,
+            mtls: None,
             connect_timeout: std::time::Duration::from_secs(1),
         }
+    }
+
+    fn built(settings: &[UpstreamSettings], previous: &Upstreams) -> Upstreams {
+        let credentials = Arc::default();
+        let own = OwnIdentity { clock: crate::clock::Clock::system(), credentials };
+        upstreams(settings, previous, &own).unwrap()
     }
 
     fn route(name: &str, hosts: &[&str], path: Option<&str>, methods: &[&str]) -> RouteSettings {
@@ -146,7 +162,7 @@ mod tests {
             route("orders", &["*.shop.test"], Some("/orders/{id}"), &[]),
             route("admin", &["admin.test"], None, &["GET"]),
         ];
-        let upstreams = upstreams(&[upstream("app")], &Upstreams::new());
+        let upstreams = built(&[upstream("app")], &Upstreams::new());
         let routes = Routes::new(&routes, &upstreams).unwrap();
         let request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
         let head = Head::canonical(request.into_parts().0, Scheme::Https).unwrap();
@@ -169,10 +185,10 @@ mod tests {
 
     #[test]
     fn an_upstream_that_did_not_change_is_kept_over_a_reload() {
-        let first = upstreams(&[upstream("app"), upstream("b")], &Upstreams::new());
+        let first = built(&[upstream("app"), upstream("b")], &Upstreams::new());
         let mut changed = upstream("b");
-        changed.protocol = UpstreamProtocol::H2c;
-        let second = upstreams(&[upstream("app"), changed], &first);
+        changed.protocol = UpstreamProtocol::H2;
+        let second = built(&[upstream("app"), changed], &first);
         assert!(Arc::ptr_eq(&first["app"], &second["app"]));
         assert!(!Arc::ptr_eq(&first["b"], &second["b"]));
     }

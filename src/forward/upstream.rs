@@ -1,4 +1,4 @@
-//! One upstream: connecting, the pool of idle connections, sending.
+//! One upstream: the pool of idle connections, sending.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
-use super::{RequestBody, UpstreamAddress, UpstreamProtocol, UpstreamSettings};
+use super::connect::{Connected, Connector, OwnIdentity, Proof};
+use super::{RequestBody, UpstreamProtocol, UpstreamSettings};
+use crate::tls::Refused;
 
 /// Idle connections kept: as many as can be in use at once by a busy service, and few files.
 const MAX_IDLE: usize = 256;
@@ -29,15 +29,30 @@ const H2_SEND_BUFFER: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Upstream {
     settings: UpstreamSettings,
+    connector: Connector,
     /// Last in, first out: the warmest connection is used, the others grow old and are dropped.
     idle: Mutex<Vec<Idle>>,
-    shared: tokio::sync::Mutex<Option<http2::SendRequest<RequestBody>>>,
+    shared: tokio::sync::Mutex<Option<Shared>>,
 }
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<RequestBody>,
+    line: Line,
     since: Instant,
+}
+
+/// An HTTP/1.1 connection.
+#[derive(Debug)]
+struct Line {
+    sender: http1::SendRequest<RequestBody>,
+    proof: Option<Proof>,
+}
+
+/// The HTTP/2 connection that all requests use.
+#[derive(Debug)]
+struct Shared {
+    sender: http2::SendRequest<RequestBody>,
+    proof: Option<Proof>,
 }
 
 /// A response on its way, and the connection it came on.
@@ -51,13 +66,15 @@ pub struct Forwarded {
 
 /// An HTTP/1.1 connection in use; given back once both bodies are through, closed otherwise.
 #[derive(Debug, Default)]
-pub struct Lease(Option<(http1::SendRequest<RequestBody>, Arc<Upstream>)>);
+pub struct Lease(Option<(Line, Arc<Upstream>)>);
 
 /// Why a permitted request got no response: 502, or 504 on a time limit.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
     #[error("failed to connect to upstream `{upstream}`")]
     Connect { upstream: Arc<str>, source: io::Error },
+    #[error("upstream `{upstream}` is not the peer that mTLS needs")]
+    Peer { upstream: Arc<str>, source: Refused },
     #[error("connecting to upstream `{upstream}` took longer than {limit:?}")]
     ConnectTimeout { upstream: Arc<str>, limit: Duration },
     #[error("upstream `{upstream}` gave no response")]
@@ -78,6 +95,7 @@ impl ForwardError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Connect { .. } => "upstream.connect",
+            Self::Peer { source, .. } => source.reason,
             Self::ConnectTimeout { .. } => "upstream.connect_timeout",
             Self::NoResponse { .. } => "upstream.no_response",
             Self::RequestBody { .. } => "request.body",
@@ -89,10 +107,14 @@ impl ForwardError {
 }
 
 impl Upstream {
-    #[must_use]
-    pub fn new(settings: UpstreamSettings) -> Arc<Self> {
-        let shared = tokio::sync::Mutex::new(None);
-        Arc::new(Self { settings, idle: Mutex::new(Vec::new()), shared })
+    /// An upstream without a connection.
+    ///
+    /// # Errors
+    /// The cryptography does not offer what its mTLS asks for.
+    pub fn new(settings: UpstreamSettings, own: OwnIdentity) -> Result<Arc<Self>, rustls::Error> {
+        let connector = Connector::new(&settings, own)?;
+        let (idle, shared) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Arc::new(Self { settings, connector, idle, shared }))
     }
 
     #[must_use]
@@ -108,7 +130,7 @@ impl Upstream {
     ) -> Result<Forwarded, ForwardError> {
         match self.settings.protocol {
             UpstreamProtocol::H1 => self.send_h1(request).await,
-            UpstreamProtocol::H2c => self.send_h2(request).await,
+            UpstreamProtocol::H2 => self.send_h2(request).await,
         }
     }
 
@@ -117,9 +139,9 @@ impl Upstream {
         mut request: http::Request<RequestBody>,
     ) -> Result<Forwarded, ForwardError> {
         let mut tries = 1;
-        if let Some(mut sender) = self.take_idle().await {
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(self.forwarded(response, Some(sender), tries)),
+        if let Some(mut line) = self.take_idle().await {
+            match line.sender.try_send_request(request).await {
+                Ok(response) => return Ok(self.forwarded(response, Some(line), tries)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(self.no_response(error.into_error())),
@@ -127,9 +149,9 @@ impl Upstream {
             }
             tries = 2;
         }
-        let mut sender = self.connect_h1().await?;
-        let response = sender.send_request(request).await.map_err(|e| self.no_response(e))?;
-        Ok(self.forwarded(response, Some(sender), tries))
+        let mut line = self.connect_h1().await?;
+        let response = line.sender.send_request(request).await.map_err(|e| self.no_response(e))?;
+        Ok(self.forwarded(response, Some(line), tries))
     }
 
     async fn send_h2(
@@ -153,33 +175,35 @@ impl Upstream {
     fn forwarded(
         self: &Arc<Self>,
         response: http::Response<Incoming>,
-        sender: Option<http1::SendRequest<RequestBody>>,
+        line: Option<Line>,
         tries: u32,
     ) -> Forwarded {
-        let lease = Lease(sender.map(|sender| (sender, Arc::clone(self))));
+        let lease = Lease(line.map(|line| (line, Arc::clone(self))));
         Forwarded { response, lease, tries }
     }
 
-    async fn take_idle(&self) -> Option<http1::SendRequest<RequestBody>> {
+    async fn take_idle(&self) -> Option<Line> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            let mut sender = idle.sender;
-            if sender.is_closed() || idle.since.elapsed() > IDLE_TIMEOUT {
+            let Idle { mut line, since } = idle;
+            let holds = self.connector.still_holds(line.proof.as_ref());
+            if line.sender.is_closed() || since.elapsed() > IDLE_TIMEOUT || !holds {
                 continue;
             }
             // The connection's task may be a moment behind the body whose end gave it back. It is longer
             // behind where the upstream answered and then stopped reading: a fresh one is better.
+            let sender = &mut line.sender;
             let is_ready = sender.is_ready()
                 || timeout(READY_WAIT, sender.ready()).await.is_ok_and(|ready| ready.is_ok());
             if is_ready {
-                return Some(sender);
+                return Some(line);
             }
         }
     }
 
-    async fn connect_h1(&self) -> Result<http1::SendRequest<RequestBody>, ForwardError> {
-        let io = TokioIo::new(self.connect().await?);
-        let handshake = http1::Builder::new().handshake(io).await;
+    async fn connect_h1(&self) -> Result<Line, ForwardError> {
+        let Connected { stream, proof } = self.connector.connect(&self.settings).await?;
+        let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| self.no_response(error))?;
         let upstream = Arc::clone(&self.settings.name);
         tokio::spawn(async move {
@@ -187,7 +211,7 @@ impl Upstream {
                 tracing::debug!(%upstream, %error, "an upstream connection ended");
             }
         });
-        Ok(sender)
+        Ok(Line { sender, proof })
     }
 
     /// The one HTTP/2 connection; `fresh` asks for another because the last would not take a request.
@@ -201,15 +225,18 @@ impl Upstream {
             let upstream = Arc::clone(&self.settings.name);
             return Err(ForwardError::ConnectTimeout { upstream, limit });
         };
-        if let Some(sender) = shared.as_ref().filter(|sender| !fresh && !sender.is_closed()) {
+        if let Some(Shared { sender, proof }) = shared.as_ref().filter(|_| !fresh)
+            && !sender.is_closed()
+            && self.connector.still_holds(proof.as_ref())
+        {
             return Ok(sender.clone());
         }
-        let io = TokioIo::new(self.connect().await?);
+        let Connected { stream, proof } = self.connector.connect(&self.settings).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(H2_STREAM_WINDOW)
             .initial_connection_window_size(H2_CONNECTION_WINDOW)
             .max_send_buf_size(H2_SEND_BUFFER)
-            .handshake(io)
+            .handshake(TokioIo::new(stream))
             .await;
         let (sender, connection) = handshake.map_err(|error| self.no_response(error))?;
         let upstream = Arc::clone(&self.settings.name);
@@ -218,30 +245,8 @@ impl Upstream {
                 tracing::debug!(%upstream, %error, "an upstream connection ended");
             }
         });
-        *shared = Some(sender.clone());
+        *shared = Some(Shared { sender: sender.clone(), proof });
         Ok(sender)
-    }
-
-    async fn connect(&self) -> Result<Box<dyn Stream>, ForwardError> {
-        let upstream = &self.settings.name;
-        let limit = self.settings.connect_timeout;
-        let connecting = async {
-            Ok::<Box<dyn Stream>, io::Error>(match &self.settings.address {
-                UpstreamAddress::Unix(path) => Box::new(UnixStream::connect(path).await?),
-                UpstreamAddress::Tcp(address) => {
-                    let stream = TcpStream::connect(address).await?;
-                    stream.set_nodelay(true)?;
-                    Box::new(stream)
-                }
-            })
-        };
-        match timeout(limit, connecting).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(source)) => {
-                Err(ForwardError::Connect { upstream: Arc::clone(upstream), source })
-            }
-            Err(_) => Err(ForwardError::ConnectTimeout { upstream: Arc::clone(upstream), limit }),
-        }
     }
 
     fn no_response(&self, source: hyper::Error) -> ForwardError {
@@ -257,18 +262,13 @@ impl Upstream {
 impl Lease {
     /// Puts the connection back. Only for an exchange whose two bodies have ended.
     pub fn give_back(self) {
-        let Some((sender, upstream)) = self.0 else { return };
-        if sender.is_closed() {
+        let Some((line, upstream)) = self.0 else { return };
+        if line.sender.is_closed() {
             return;
         }
         let mut idle = upstream.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since: Instant::now() });
+            idle.push(Idle { line, since: Instant::now() });
         }
     }
 }
-
-/// What both kinds of upstream address give.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}

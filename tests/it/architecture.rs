@@ -8,7 +8,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     (
         "config",
-        &["admin", "audit", "forward", "identity", "listen", "loader", "store", "telemetry"],
+        &["admin", "audit", "forward", "identity", "listen", "loader", "store", "telemetry", "tls"],
     ),
     ("listen", &["audit", "connections", "forward", "http", "telemetry", "tls"]),
     ("tls", &["clock", "identity"]),
@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("connections", &[]),
     ("http", &["audit", "clock", "connections", "evaluation", "forward", "store", "telemetry"]),
     ("evaluation", &[]),
-    ("forward", &["audit"]),
+    ("forward", &["audit", "clock", "tls"]),
     ("audit", &["clock"]),
     ("store", &["clock", "loader"]),
     ("loader", &[]),

@@ -165,6 +165,7 @@ fn upstream(address: UpstreamAddress) -> UpstreamSettings {
         name: Arc::from("app"),
         address,
         protocol: UpstreamProtocol::H1,
+        mtls: None,
         connect_timeout: Duration::from_secs(1),
     }
 }

@@ -20,6 +20,10 @@ const BYPASS: &str = "whoever reaches it is asked nothing: let the service liste
 pub(super) async fn checks(upstream: &UpstreamSettings, ours: &[SocketAddr]) -> [Check; 2] {
     let sockets = SOCKETS.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let bypass = match &upstream.address {
+        _ if upstream.mtls.is_some() => {
+            let name = format!("bypass of `{}`", upstream.name);
+            Check::ok(&name, "it is reached by mTLS: whom it serves is its own to say")
+        }
         UpstreamAddress::Unix(path) => of_socket(&upstream.name, path),
         UpstreamAddress::Tcp(address) => {
             of_port(&upstream.name, *address, ours, &listening(&sockets.concat()))

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -20,13 +19,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::Registry;
 use crate::evaluation::{self, Pool};
-use crate::forward::{self, Upstreams};
+use crate::forward::{self, OwnIdentity, Upstreams};
 use crate::identity::{self, Identity};
 use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::tls::{self, Credentials, ServerTls};
+use crate::tls::{self, ServerTls};
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
@@ -41,6 +40,7 @@ pub struct Sidecar {
     pub(super) live: Arc<Live>,
     config: Mutex<Config>,
     upstreams: Mutex<Upstreams>,
+    own: OwnIdentity,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     servers: Vec<Server>,
@@ -75,7 +75,8 @@ impl Sidecar {
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
         let identity = identity::spawn(&config.identity, clock.clone());
-        let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new());
+        let own = OwnIdentity { clock: clock.clone(), credentials: Arc::default() };
+        let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new(), &own)?;
         let pool = decision_pool();
         let gates = listeners::gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
 
@@ -110,6 +111,7 @@ impl Sidecar {
             live,
             config: Mutex::new(config),
             upstreams: Mutex::new(upstreams),
+            own,
             stop: watch::Sender::new(false),
             tasks: JoinSet::new(),
             servers,
@@ -124,10 +126,10 @@ impl Sidecar {
         events: tokio::sync::mpsc::Receiver<crate::store::Event>,
     ) -> anyhow::Result<()> {
         let live = &self.live;
-        let credentials: Arc<ArcSwapOption<Credentials>> = Arc::default();
+        let credentials = &self.own.credentials;
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(&credentials), can_shake));
+        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake));
         self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
@@ -138,7 +140,7 @@ impl Sidecar {
                 service: Arc::clone(&live.service),
                 gate: Arc::clone(gate),
                 tls: Arc::clone(&tls),
-                credentials: Arc::clone(&credentials),
+                credentials: Arc::clone(credentials),
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());
@@ -190,7 +192,7 @@ impl Sidecar {
         let fixed = needs_restart(&current, &new);
         anyhow::ensure!(fixed.is_empty(), "restart needed to change {}", fixed.join(", "));
         let mut upstreams = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = forward::upstreams(&new.upstreams, &upstreams);
+        let next = forward::upstreams(&new.upstreams, &upstreams, &self.own)?;
         // Everything that can fail comes before the first swap.
         let routings = new
             .listeners

@@ -159,10 +159,14 @@ pub(in super::super) struct Upstream {
     /// Unique; routes refer to it.
     pub name: Name,
     /// `unix:/run/app.sock` (recommended: nobody reaches it round the sidecar) or a loopback address
-    /// such as `127.0.0.1:8080`.
+    /// such as `127.0.0.1:8080`; with `tls`, any address.
     pub address: AddressText,
     #[serde(default)]
     pub protocol: UpstreamProtocol,
+    /// Connect with mTLS: our SVID is presented, and the upstream must prove the identity named here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UpstreamTls")]
+    pub tls: Option<UpstreamTls>,
     /// How long connecting may take; 10ms to 1m.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: DurationText,
@@ -170,11 +174,28 @@ pub(in super::super) struct Upstream {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(description = "HTTP/1.1, or HTTP/2 without TLS by prior knowledge.")]
+#[schemars(
+    description = "HTTP/1.1, HTTP/2 without TLS by prior knowledge (`h2c`), or HTTP/2 with `tls` (`h2`)."
+)]
 pub(in super::super) enum UpstreamProtocol {
     #[default]
     H1,
     H2c,
+    H2,
+}
+
+/// One of `spiffe_id` and `trust_domain`.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct UpstreamTls {
+    /// The upstream's own SPIFFE ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 2048))]
+    pub spiffe_id: Option<String>,
+    /// Any workload of this trust domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 255))]
+    pub trust_domain: Option<String>,
 }
 
 fn default_connect_timeout() -> DurationText {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use listener::{
     Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, Upstream, UpstreamProtocol,
+    UpstreamTls,
 };
 pub(super) use log::{Durability, Log, OnFailure};
 pub(super) use policy::{Policy, UnboundedBuiltins};

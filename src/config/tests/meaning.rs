@@ -46,7 +46,7 @@ health:
             portreeve.yaml:11:5: listeners[1].upstream: missing; there are several upstreams; name that of the route `default`
             portreeve.yaml:11:11: listeners[1].name: the name `public` stands twice
             portreeve.yaml:12:14: listeners[1].address: `localhost:1` is not an IP address with a port; write `127.0.0.1:PORT` or `[::1]:PORT`
-            portreeve.yaml:14:27: upstreams[0].address: `10.0.0.1:80` is not a loopback address; a sidecar forwards to the service beside it only: `unix:/…`, 127.0.0.1 or [::1]
+            portreeve.yaml:14:27: upstreams[0].address: `10.0.0.1:80` is not a loopback address; without `tls` a sidecar forwards to the service beside it only: `unix:/…`, 127.0.0.1 or [::1]
             portreeve.yaml:15:13: upstreams[1].name: the name `app` stands twice
             portreeve.yaml:15:27: upstreams[1].address: names no socket
             portreeve.yaml:15:53: upstreams[1].connect_timeout: `1ms` is not within 10ms to 1m
@@ -117,6 +117,29 @@ fn a_loopback_upstream_is_read_and_another_is_refused() {
     for bad in ["10.0.0.1:80", "'[::]:80'", "0.0.0.0:80", "169.254.169.254:80"] {
         let errors = read(&GOOD.replace("unix:/run/app.sock", bad)).unwrap_err().to_string();
         assert!(errors.contains("is not a loopback address"), "{errors}");
+    }
+}
+
+#[test]
+fn mtls_to_an_upstream_names_whom_it_expects() {
+    let with = |tls: &str| GOOD.replace("unix:/run/app.sock", &format!("10.0.0.1:8443\n    {tls}"));
+    for good in [
+        "tls: { spiffe_id: 'spiffe://a.test/x' }",
+        "tls: { trust_domain: a.test }\n    protocol: h2",
+    ] {
+        assert!(read(&with(good)).is_ok(), "{good}");
+    }
+    for (bad, words) in [
+        ("tls: {}", "`spiffe_id` or `trust_domain` is missing"),
+        ("tls: { spiffe_id: 'spiffe://a.test/x', trust_domain: a.test }", "exclude each other"),
+        ("tls: { spiffe_id: 'spiffe://a.test' }", "the ID of a workload has a path"),
+        ("tls: { spiffe_id: 'https://a.test/x' }", "is no SPIFFE ID"),
+        ("tls: { trust_domain: A.test }", "is no trust domain"),
+        ("tls: { trust_domain: a.test }\n    protocol: h2c", "write `h2`"),
+        ("protocol: h2", "write `h2c`, or add `tls`"),
+    ] {
+        let errors = read(&with(bad)).unwrap_err().to_string();
+        assert!(errors.contains(words), "{bad}: {errors}");
     }
 }
 

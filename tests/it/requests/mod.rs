@@ -5,6 +5,7 @@ mod handshakes;
 mod decided;
 mod heads;
 mod malformed;
+mod outgoing;
 mod routes;
 mod bodies;
 mod upgrades;

@@ -28,7 +28,7 @@ mod upstream;
 pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, streamed};
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
-pub(crate) use setup::{Policies, Setup};
+pub(crate) use setup::{Policies, Setup, Stage};
 pub(crate) use upstream::{
     Arrived, Broken, Frames, Reply, Respond, Seen, Upstream, answer_with, framed, respond, whole,
 };
