@@ -16,6 +16,8 @@ mod failures;
 mod follows;
 mod independent;
 mod sources;
+mod files;
+mod agent;
 
 /// Nothing that a test awaits takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -14,21 +14,21 @@ use crate::identity::{FileSettings, Health, Trouble, Unavailable};
 const INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Api,
     Files,
 }
 
 /// An embedded domain, and a source that says what it says.
-struct Scene {
-    kind: Kind,
+pub(super) struct Scene {
+    pub(super) kind: Kind,
     dir: tempfile::TempDir,
     api: Option<WorkloadApi>,
     clock: Clock,
 }
 
 /// The same on both sources.
-async fn on_both(test: impl AsyncFn(Scene)) {
+pub(super) async fn on_both(test: impl AsyncFn(Scene)) {
     for kind in [Kind::Api, Kind::Files] {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Clock::system().now());
@@ -43,26 +43,26 @@ async fn on_both(test: impl AsyncFn(Scene)) {
     }
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 impl Scene {
-    fn api(&self) -> &WorkloadApi {
+    pub(super) fn api(&self) -> &WorkloadApi {
         self.api.as_ref().unwrap()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn put(&self, name: &str, text: &str) {
+    pub(super) fn put(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
     /// Writes an SVID and the bundle of the domain, as a helper of SPIRE would.
-    fn write(&self) {
+    pub(super) fn write(&self) {
         let web = self.api().authority().trust_domain().to_string();
         let issued = self.api().issue(&id(&format!("spiffe://{web}/web"))).unwrap();
         self.put("svid.pem", &pem("CERTIFICATE", &issued.chain_der()));
@@ -89,7 +89,7 @@ impl Scene {
         })
     }
 
-    fn follow(&self) -> Identity {
+    pub(super) fn follow(&self) -> Identity {
         identity::spawn(&self.settings(), self.clock.clone())
     }
 
@@ -111,7 +111,7 @@ impl Scene {
     }
 }
 
-async fn trouble(identity: &Identity, reason: &str) -> Trouble {
+pub(super) async fn trouble(identity: &Identity, reason: &str) -> Trouble {
     let mut updates = identity.source_updates();
     let wanted = |status: &identity::SourceStatus| {
         status.trouble.as_ref().is_some_and(|trouble| trouble.reason == reason)
@@ -249,170 +249,4 @@ async fn a_foreign_bundle_that_cannot_be_read_never_blocks_our_own_rotation() {
         snapshot(&identity, "rotated", rotated).await;
     })
     .await;
-}
-
-async fn files(test: impl AsyncFn(Scene)) {
-    on_both(async |scene| {
-        if scene.kind == Kind::Files {
-            test(scene).await;
-        }
-    })
-    .await;
-}
-
-/// The file is replaced by this text, and a first identity is refused with these words.
-async fn check_refused(name: &str, text: &str, words: &str) {
-    files(async |scene| {
-        scene.put(name, text);
-        let told = trouble(&scene.follow(), "identity.update_rejected").await;
-        assert!(told.text.contains(words), "{}", told.text);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn files_that_are_wrong_are_named_with_the_line() {
-    let pair = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
-    for (name, text, words) in [
-        ("svid.pem", "", "there is no `BEGIN CERTIFICATE` in `"),
-        (
-            "svid.pem",
-            "x\n-----BEGIN CERTIFICATE-----\nAA\n",
-            "svid.pem:2` is no PEM: the section has",
-        ),
-        ("svid.pem", &pem("CERTIFICATE", b"x"), "svid.pem:1` holds no certificate"),
-        ("key.pem", "", "there is no `BEGIN PRIVATE KEY`"),
-        ("key.pem", &pair.repeat(2), "key.pem:4` has a second private key"),
-        ("key.pem", pair, "key.pem` is no SVID that we can present: the private key cannot"),
-        ("key.pem", &pem("ENCRYPTED PRIVATE KEY", b"x"), "key.pem:1` is encrypted"),
-        ("a.test.pem", " \n", "the bundle of our own trust domain `a.test` is empty"),
-        ("a.test.pem", "no PEM", "there is no `BEGIN CERTIFICATE` in `"),
-    ] {
-        check_refused(name, text, words).await;
-    }
-}
-
-#[tokio::test]
-async fn a_key_that_others_may_reach_is_refused_and_one_of_a_group_is_not() {
-    files(async |scene| {
-        let mode = |mode| {
-            let mode = std::fs::Permissions::from_mode(mode);
-            std::fs::set_permissions(scene.path("key.pem"), mode).unwrap();
-        };
-        mode(0o640);
-        snapshot(&scene.follow(), "ready", |_| true).await;
-        mode(0o644);
-        let told = trouble(&scene.follow(), "identity.update_rejected").await;
-        assert!(told.text.contains("has mode 0644: other users may reach it"), "{told:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_certificate_without_its_key_is_an_update_under_way() {
-    files(async |scene| {
-        let identity = scene.follow();
-        let first = snapshot(&identity, "ready", |_| true).await;
-        let issued = scene.api().issue(&id("spiffe://a.test/web")).unwrap();
-        scene.put("svid.pem", &pem("CERTIFICATE", &issued.chain_der()));
-        let told = trouble(&identity, "identity.update_rejected").await;
-        assert!(told.text.contains("if they are being replaced, this ends by itself"), "{told:?}");
-        assert_eq!(identity.current().unwrap().sequence, first.sequence);
-        scene.put("key.pem", &pem("PRIVATE KEY", issued.key_der()));
-        snapshot(&identity, "rotated", |s| s.sequence == 2).await;
-        assert_eq!(identity.health(), Health::Good);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_directory_that_is_swapped_by_a_link_is_followed() {
-    files(async |scene| {
-        // As Kubernetes mounts a secret: files are links into `..data`, which is swapped whole.
-        let names = ["svid.pem", "key.pem", "a.test.pem"];
-        let store = |version: &str| {
-            std::fs::create_dir(scene.path(version)).unwrap();
-            for name in names {
-                std::fs::rename(scene.path(name), scene.path(version).join(name)).unwrap();
-            }
-        };
-        store("one");
-        scene.write();
-        store("two");
-        symlink("one", scene.path("..data")).unwrap();
-        for name in names {
-            symlink(format!("..data/{name}"), scene.path(name)).unwrap();
-        }
-        let identity = scene.follow();
-        let first = snapshot(&identity, "ready", |_| true).await;
-        symlink("two", scene.path("..next")).unwrap();
-        std::fs::rename(scene.path("..next"), scene.path("..data")).unwrap();
-        let second = snapshot(&identity, "swapped", |s| s.sequence == 2).await;
-        assert_ne!(first.svid.certified_key.cert, second.svid.certified_key.cert);
-        std::fs::remove_file(scene.path("..data")).unwrap();
-        let told = trouble(&identity, "identity.update_rejected").await;
-        assert!(told.text.contains("failed to read `"), "{told:?}");
-        assert_eq!(identity.current().unwrap().sequence, 2);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_denial_within_the_grace_is_forgotten_by_the_next_update_and_one_beyond_it_withdraws() {
-    let dir = tempfile::tempdir().unwrap();
-    let api = WorkloadApi::start(settings(&dir)).unwrap();
-    let source = Source::WorkloadApi { socket: api.socket().to_owned() };
-    let with = |withdrawal_grace| {
-        let source = source.clone();
-        let settings = identity::Settings { withdrawal_grace, ..identity::Settings::new(source) };
-        identity::spawn(&settings, Clock::system())
-    };
-    let (long, short) = (with(Duration::from_secs(60)), with(Duration::from_millis(300)));
-    for identity in [&long, &short] {
-        snapshot(identity, "ready", |_| true).await;
-    }
-    api.set_fault(Fault::Denied);
-    trouble(&long, "identity.withdrawing").await;
-    assert_eq!(long.health().reason(), "identity.withdrawing");
-    until(&short, "withdrawn", |state| matches!(state, State::Withdrawn { .. })).await;
-    assert!(long.current().is_ok());
-    api.set_fault(Fault::None);
-    snapshot(&long, "back", |s| s.sequence == 2).await;
-    snapshot(&short, "back", |s| s.sequence == 2).await;
-    assert_eq!(long.health(), Health::Good);
-}
-
-#[tokio::test]
-async fn an_update_over_our_limit_is_told_and_the_last_good_stays() {
-    let dir = tempfile::tempdir().unwrap();
-    let (api, identity, first) = started(&dir).await;
-    api.federate(&domain("b.test"), vec![0; 65 * 1024 * 1024]);
-    let told = trouble(&identity, "identity.update_rejected").await;
-    assert!(told.text.contains("is larger than we take"), "{told:?}");
-    assert_eq!(identity.current().unwrap().sequence, first.sequence);
-    api.defederate(&domain("b.test"));
-    api.rotate_svids().unwrap();
-    snapshot(&identity, "rotated", |s| s.sequence == 2).await;
-}
-
-#[tokio::test]
-async fn who_serves_the_socket_is_known_and_a_lost_agent_is_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let (api, identity, _) = started(&dir).await;
-    let served_by = identity.source().served_by.unwrap();
-    assert_eq!(served_by.uid, rustix::process::geteuid().as_raw());
-    assert_eq!(served_by.pid, Some(std::process::id().try_into().unwrap()));
-    api.shutdown().await;
-    let told = trouble(&identity, "identity.source_lost").await;
-    assert!(told.text.contains("api.sock"), "{told:?}");
-    // It serves as before: only an SVID that is late makes it degraded.
-    assert_eq!(identity.health(), Health::Good);
-}
-
-#[tokio::test]
-async fn a_directory_that_is_not_there_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let identity = follow(&dir.path().join("agent/api.sock"), None);
-    let told = trouble(&identity, "identity.source_lost").await;
-    assert!(told.text.contains("there is no directory `"), "{told:?}");
 }

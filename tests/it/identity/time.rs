@@ -1,5 +1,7 @@
 //! An SVID that grows late and expires, and a clock that cannot be right.
 
+use std::time::Duration;
+
 use portreeve::clock::Clock;
 use portreeve::dev::Fault;
 use portreeve_core::Timestamp;
@@ -7,6 +9,9 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::support::{PATIENCE, PROGRAM, Setup, read_log, run, start_sidecar};
+
+/// Between two looks at a log.
+const POLL: Duration = Duration::from_millis(10);
 
 fn seconds(at: i64) -> Timestamp {
     Timestamp::from_unix_seconds(at)
@@ -82,19 +87,22 @@ fn a_clock_before_our_own_last_record_is_suspect_at_the_next_start() {
         let part = readiness.parts.iter().find(|part| part.name == "identity").unwrap();
         assert_eq!((part.state, &*part.reason), (PartState::NotReady, "clock.suspect"));
         assert!(part.text.contains("our own log has a record of"), "{}", part.text);
-        clock.set(now);
-        let recorded = async {
-            let log = dir.path().join("state/log");
-            let is_set = is_event("clock", "set", "");
-            while !read_log(&log).iter().any(&is_set) {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-            let suspect = is_event("clock", "suspect", "");
-            let records = read_log(&log);
-            let suspect = records.iter().find(|record| suspect(record)).unwrap();
-            assert_eq!(suspect["evidence"], "record");
+        let log = dir.path().join("state/log");
+        let recorded = async |event| {
+            let looking = async {
+                loop {
+                    let is_it = is_event("clock", event, "");
+                    if let Some(found) = read_log(&log).into_iter().find(is_it) {
+                        return found;
+                    }
+                    tokio::time::sleep(POLL).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, looking).await.unwrap()
         };
-        tokio::time::timeout(PATIENCE, recorded).await.unwrap();
+        assert_eq!(recorded("suspect").await["evidence"], "record");
+        clock.set(now);
+        recorded("set").await;
         sidecar.drain(Instant::now() + PATIENCE).await;
     });
 }
