@@ -11,7 +11,7 @@ import time
 from engines.compare import compare
 from instructions import instructions, print_instructions
 from scene import LOAD_CPU, Scene, free_port, rss_kib
-from times import binary_size, idle, loads, print_throughput, throughput
+from times import binary_size, idle, loads, print_throughput, snapshot, throughput
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--save", action="store_true",
                         help="write benches/stages.txt, or with --engines benches/engines.txt")
     parser.add_argument("--keep-profile", metavar="DIR", help="keep callgrind's files of the whole")
-    parser.add_argument("--only", choices=["decisions", "instructions", "time"])
+    parser.add_argument("--only", choices=["decisions", "handshakes", "instructions", "time"])
     parser.set_defaults(long=False)
     args = parser.parse_args()
     os.environ.pop("RUST_BACKTRACE", None)  # with it every error that regorus makes walks the stack
@@ -41,9 +41,12 @@ def main():
             compare(scene, args.save)
             return
         if args.only != "time":
-            is_part = args.only == "decisions"
-            print_instructions(instructions(scene, is_part), args.save and not is_part)
-            loads(scene)
+            is_whole = args.only in (None, "instructions")
+            print_instructions(instructions(scene, args.only), args.save and is_whole)
+            if args.only != "handshakes":
+                loads(scene)
+            if args.only != "decisions":
+                snapshot(scene)
         if args.only in (None, "time"):
             ports = {"sidecar": free_port(), "nginx": free_port()}
             sidecar = scene.sidecar("sidecar", "cedar-3", ports["sidecar"])

@@ -34,9 +34,14 @@ AIMS = {
     "role-but-input": 95, "cedar-50": 34,
 }
 GROWTH_AIM = 1.3
+HANDSHAKE_AIM = 1.1
 GROWTH = ["rego", "denied", "candidate", "mixed", "role", "cedar"]
 
 ROWS = [
+    ("shake-plain", "full handshake, both ends: plain rustls with webpki"),
+    ("shake-1", "the same, ours, 1 trust domain"),
+    ("shake-100", "the same, 100 trust domains"),
+    ("shake-1000", "the same, 1,000 trust domains"),
     ("head-3", "canonical head, route, facts: 3 headers"),
     ("head-12", "the same, 12 headers of a browser"),
     ("canonical-20", "canonical head alone: 20 headers of a browser, h1"),

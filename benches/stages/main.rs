@@ -2,7 +2,8 @@
 //!
 //! `stages repeat STAGE N` prepares and then repeats a stage N times: what one costs is the difference
 //! of two lengths, divided by theirs. `stages decide` stays and decides as often as it is told;
-//! `stages load` loads a bundle once and says what that took. `benches/run` calls all of them. The
+//! `stages load` loads a bundle once and says what that took;
+//! `stages handshake` shakes hands, and `stages snapshot` prepares the trust of many domains. `benches/run` calls all of them. The
 //! request is that of `benches/load`, with three headers or the twelve of a browser, unless a file
 //! says another; a stage begins where the one before it ended.
 
@@ -10,6 +11,7 @@ mod request;
 mod bundle;
 mod repeated;
 mod asked;
+mod handshake;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -40,6 +42,18 @@ enum Command {
     },
     /// Load the bundle in a folder and print the time and the memory that it took.
     Load { folder: PathBuf },
+    /// Shake hands over and over, client and server.
+    Handshake {
+        count: u32,
+        /// How many trust domains both ends trust.
+        #[arg(long, default_value_t = 1)]
+        domains: u32,
+        /// Plain rustls with webpki's verifiers in place of ours.
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Print how many milliseconds it takes to prepare a snapshot of so many trust domains.
+    Snapshot { domains: u32 },
     /// Print the whole input document of a request.
     Document {
         #[arg(long)]
@@ -58,6 +72,16 @@ fn main() -> anyhow::Result<()> {
             asked::decide(&folder, &request::read(request.as_deref())?, outcome)
         }
         Command::Load { folder } => bundle::measure(&folder),
+        Command::Handshake { count, domains, plain } => {
+            let ends = handshake::Ends::new(domains)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(async {
+                if plain { ends.plain(count).await } else { ends.ours(count).await }
+            })
+        }
+        Command::Snapshot { domains } => {
+            say(&format!("{:.2}", handshake::snapshot_millis(domains)?))
+        }
         Command::Document { request } => {
             say(&request::read(request.as_deref())?.to_document().to_string())
         }

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 pub use health::{State, Status};
 pub use log::Log;
 pub use origin::{decision_id, this_instance};
-pub use portreeve_core::record::{End, Event, Instance};
+pub use portreeve_core::record::{ClaimedIdentity, End, Event, Instance};
 pub use reader::{Follow, Lines, ReadError, find, last, newest_time, read};
 pub use receipt::{NotAccepted, OpenError, Receipt};
 pub use refusals::Refusal;

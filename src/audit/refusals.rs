@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portreeve_core::Timestamp;
-use portreeve_core::record::{DecisionId, Refused};
+use portreeve_core::record::{ClaimedIdentity, DecisionId, Refused};
 
 /// Distinct (prefix, stage, reason) between two flushes.
 const MAX_BUCKETS: usize = 256;
@@ -27,8 +27,8 @@ pub struct Refusal {
     pub stage: &'static str,
     pub reason: &'static str,
     pub source: IpAddr,
-    /// The identity that was claimed and not proven.
-    pub claimed: Option<String>,
+    /// Who the peer says it is.
+    pub claimed: Option<ClaimedIdentity>,
     /// The id that the response carried.
     pub id: Option<DecisionId>,
     /// Never a secret: it stands in the record as it is.
@@ -76,7 +76,11 @@ impl Refusals {
         if let Some(claimed) = claimed
             && bucket.claimed.len() < MAX_CLAIMED
         {
-            let claimed = bounded(claimed);
+            let claimed = ClaimedIdentity {
+                spiffe_id: claimed.spiffe_id.map(bounded),
+                serial: claimed.serial.map(bounded),
+                sha256: claimed.sha256.map(bounded),
+            };
             if !bucket.claimed.contains(&claimed) {
                 bucket.claimed.push(claimed);
             }
@@ -149,7 +153,10 @@ mod tests {
     use super::*;
 
     fn refusal(source: &str, reason: &'static str) -> Refusal {
-        let (claimed, detail) = (Some("x".repeat(10_000)), Some("y".repeat(10_000)));
+        let long = Some("x".repeat(10_000));
+        let claimed =
+            ClaimedIdentity { spiffe_id: long.clone(), serial: long.clone(), sha256: long };
+        let (claimed, detail) = (Some(claimed), Some("y".repeat(10_000)));
         let source = source.parse().unwrap();
         Refusal { stage: "tls", reason, source, claimed, id: None, detail }
     }
@@ -184,7 +191,12 @@ mod tests {
             assert!(refusals.buckets.len() <= MAX_BUCKETS);
             for refused in refusals.flush() {
                 assert!(refused.claimed.len() <= MAX_CLAIMED);
-                assert!(refused.claimed.iter().all(|text| text.len() <= MAX_TEXT_CHARS));
+                for claimed in &refused.claimed {
+                    let texts = [&claimed.spiffe_id, &claimed.serial, &claimed.sha256];
+                    assert!(
+                        texts.iter().all(|text| text.as_ref().unwrap().len() <= MAX_TEXT_CHARS)
+                    );
+                }
                 records += 1;
                 counted += refused.count;
             }

@@ -209,7 +209,10 @@ async fn a_flood_of_refusals_takes_nothing_from_decisions() {
             stage: "tls",
             reason: "tls.no_certificate",
             source: IpAddr::from(n.to_le_bytes()),
-            claimed: Some(format!("spiffe://td/{n}")),
+            claimed: Some(ClaimedIdentity {
+                spiffe_id: Some(format!("spiffe://td/{n}")),
+                ..ClaimedIdentity::default()
+            }),
             id: None,
             detail: None,
         });

@@ -151,6 +151,11 @@ fn write_refused(out: &mut impl Write, record: &Value) -> io::Result<()> {
         "source",
         &format!("{}, {count} times at {}", at("/refused/source"), at("/refused/stage")),
     )?;
+    for claimed in list(record, "/refused/claimed") {
+        let [id, serial, sha256] =
+            ["/spiffe_id", "/serial", "/sha256"].map(|field| text(claimed, field));
+        row(out, "claims", &format!("{id}, serial {serial}, sha256 {sha256}"))?;
+    }
     row(out, "detail", &at("/refused/detail"))
 }
 
@@ -222,6 +227,22 @@ mod tests {
                           sha256:ab, no signer
               masked      /request/query
               end         status 403, 0 bytes in, 51 out, tries 0, 1.500 ms
+        "#]]
+        .assert_eq(&String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn a_refusal_names_who_claimed_to_be_whom_and_by_which_certificate() {
+        let record = r#"{"kind":"refused","refused":{"stage":"tls","reason":"svid.expired","source":"10.0.0.0/24","count":2,"first":"T1","last":"T2","claimed":[{"spiffe_id":"spiffe://td/\u001b","serial":"9f01","sha256":"ab12"},{"spiffe_id":null,"serial":null,"sha256":"cd34"}],"detail":"it ended"}}"#;
+        let mut out = Vec::new();
+        write_records(&mut out, &[serde_json::from_str(record).unwrap()], Format::Pretty).unwrap();
+        expect![[r#"
+            refused before a decision: svid.expired
+              time        T1 to T2
+              source      10.0.0.0/24, 2 times at tls
+              claims      spiffe://td/\u{1b}, serial 9f01, sha256 ab12
+              claims      -, serial -, sha256 cd34
+              detail      it ended
         "#]]
         .assert_eq(&String::from_utf8(out).unwrap());
     }

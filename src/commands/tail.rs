@@ -134,7 +134,12 @@ impl View {
             Some("refused") => {
                 let refused = self.outcome("refused");
                 let (source, count) = (at("/refused/source"), at("/refused/count"));
-                format!("{time} {refused} {source} {} ({count}) {id}", at("/refused/reason"))
+                let claimed = match at("/refused/claimed/0/spiffe_id") {
+                    none if none == "-" => String::new(),
+                    claimed => format!(" claims {claimed}"),
+                };
+                let reason = at("/refused/reason");
+                format!("{time} {refused} {source} {reason} ({count}){claimed} {id}")
             }
             _ => format!("{time} {} {}{}", at("/kind"), at("/event"), about(record)),
         }
@@ -167,11 +172,12 @@ mod tests {
 
     use super::*;
 
-    const LINES: [&str; 6] = [
+    const LINES: [&str; 7] = [
         r#"{"kind":"decision","id":"a","time":"T1","source":{"spiffe_id":"spiffe://td/web"},"request":{"method":"GET","scheme":"https","host":"orders","path":"/a","query":{}},"decision":{"outcome":"allow","ground":"allowed","reason":"allowed","policies":[{"id":"p","file":"a.rego","line":3}]}}"#,
         r#"{"kind":"decision","id":"b","time":"T2","source":{"spiffe_id":null},"request":{"method":"GET","scheme":"https","host":"orders","path":"/\u001b[31m","query":{"k":["***"]}},"decision":{"outcome":"deny","ground":"shadow","reason":"not_allowed","policies":[]}}"#,
         r#"{"kind":"end","id":"a","time":"T3","of":1}"#,
         r#"{"kind":"refused","id":"c","time":"T4","refused":{"source":"10.0.0.0/24","reason":"tls.no_certificate","count":3}}"#,
+        r#"{"kind":"refused","id":"g","time":"T4","refused":{"source":"10.0.0.0/24","reason":"svid.expired","count":1,"claimed":[{"spiffe_id":"spiffe://td/\u001b","serial":"01","sha256":null}]}}"#,
         r#"{"kind":"log","id":"d","time":"T5","event":"stop"}"#,
         r#"{"kind":"policy","id":"e","time":"T6","event":"rejected","policy":{"repository":"/p","commit":"4f1c"},"cause":"no \u001b"}"#,
     ];
@@ -194,6 +200,7 @@ mod tests {
             T1 allow spiffe://td/web GET https://orders/a allowed a.rego:3 a
             T2 deny  (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 refused 10.0.0.0/24 tls.no_certificate (3) c
+            T4 refused 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
             T5 log stop
             T6 policy rejected /p 4f1c no \u{1b}
         "#]],
@@ -208,6 +215,7 @@ mod tests {
             expect![[r#"
             T2 ESC[31mdeny ESC[0m (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
             T4 ESC[31mrefusedESC[0m 10.0.0.0/24 tls.no_certificate (3) c
+            T4 ESC[31mrefusedESC[0m 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
         "#]],
         );
     }

@@ -13,13 +13,17 @@ use crate::policy::{
     Bundle, EvaluationError, Files, Ground, Outcome, PolicyRef, Reason, Revision, decide,
 };
 use crate::record::{
-    Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch, original_bytes,
+    ClaimedIdentity, Decided, DecisionId, Event, Instance, MAX_LINE_BYTES, Refused, Scratch,
+    original_bytes,
 };
 use crate::request::{
     AccessRequest, Body, ConnectionFacts, Destination, Direction, Draft, Enforcement, Head,
     JwtFacts, Protocol, Relaxed, Scheme, Source, TlsFacts, is_reserved,
 };
-use crate::spiffe::{Claimed, Issuer, Leaf, SpiffeId};
+use crate::spiffe::jwt::{self, DEFAULT_LEEWAY};
+use crate::spiffe::{
+    Claimed, Issuer, JwtAuthorities, JwtError, JwtSvid, Leaf, SpiffeId, TrustDomain,
+};
 
 /// What a serving thread has; policies are loaded on such a stack.
 const STACK_BYTES: usize = 8 << 20;
@@ -49,6 +53,65 @@ pub fn fuzz_svid_leaf(data: &[u8]) {
         assert_eq!(claimed.sha256, leaf.facts.sha256);
         assert!(issuer.is_err(), "a leaf may sign certificates");
     }
+}
+
+/// A line with a key set, then a token: whatever they are, a token that holds says what its subject, audience
+/// and expiry say, and a refusal's text is printable and silent about the signature. The rest of the input
+/// is also read as claims that somebody signed, which no search finds by itself.
+pub fn fuzz_jwt_svid(data: &[u8]) {
+    let mut parts = data.splitn(2, |b| *b == b'\n');
+    let (bundle, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let Ok(trust_domain) = TrustDomain::parse("prod.example") else { return };
+    let authorities = JwtAuthorities::new([(trust_domain.clone(), bundle)]);
+    for unusable in authorities.unusable() {
+        check_shown(&unusable.to_string(), "\n");
+    }
+    let audience = [String::from("spiffe://prod.example/ns/shop/sa/orders")];
+    let now = Timestamp::from_unix_seconds(1_800_000_000);
+    let held = jwt::unproven(rest, &audience, now);
+    if let Ok(token) = std::str::from_utf8(rest) {
+        let signature = token.rsplit_once('.').map_or("\n", |(_, signature)| signature);
+        if let Some(claimed) = jwt::claimed(token) {
+            check_shown(&claimed, "\n");
+        }
+        let verified = authorities.verify(token, &audience, now, DEFAULT_LEEWAY);
+        match &verified {
+            Ok(svid) => {
+                assert_eq!(svid.id.trust_domain(), &trust_domain);
+                assert_eq!(jwt::claimed(token).as_deref(), Some(svid.id.as_str()));
+                assert_eq!(authorities.verify_signature(token, &trust_domain), Ok(()));
+            }
+            Err(error) => check_shown(&error.to_string(), signature),
+        }
+        check_claims(verified, &audience, now);
+    }
+    check_claims(held, &audience, now);
+}
+
+/// What holds is what the claims say, read by another reader of JSON.
+fn check_claims(held: Result<JwtSvid, JwtError>, audience: &[String; 1], now: Timestamp) {
+    let svid = match held {
+        Ok(svid) => svid,
+        Err(error) => return check_shown(&error.to_string(), "\n"),
+    };
+    let [ours] = audience;
+    assert!(svid.not_after > Timestamp::from_unix_micros(now.unix_micros() - 5_000_000));
+    assert_eq!(svid.claims.get("sub").and_then(Value::as_str), Some(svid.id.as_str()));
+    assert!(!svid.id.path().is_empty());
+    let is_ours = match svid.claims.get("aud") {
+        Some(Value::String(one)) => one == ours,
+        Some(Value::Array(all)) => all.iter().any(|one| one == ours),
+        _ => false,
+    };
+    assert!(is_ours, "{:?}", svid.claims);
+    assert!(svid.claims.get("exp").is_some_and(Value::is_number));
+}
+
+/// A text for people has no control character, and not the signature of a token (a short one may be
+/// part of a word).
+fn check_shown(text: &str, signature: &str) {
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(signature.len() < 40 || !text.contains(signature), "{text:?}");
 }
 
 /// A canonical head is its own canonical form, whatever the route keeps; nothing that was to be removed
@@ -150,7 +213,14 @@ pub fn fuzz_record_line(data: &[u8]) {
         count: 1,
         first: request.time,
         last: request.time,
-        claimed: text.split('\n').map(str::to_owned).collect(),
+        claimed: text
+            .split('\n')
+            .map(|part| ClaimedIdentity {
+                spiffe_id: Some(part.to_owned()),
+                serial: part.get(1..).map(str::to_owned),
+                sha256: None,
+            })
+            .collect(),
         ids: vec![id],
         detail: Some(text.to_string()),
     };
@@ -364,6 +434,7 @@ mod tests {
     fn the_corpus_holds() {
         replay("spiffe_id", fuzz_spiffe_id);
         replay("svid_leaf", fuzz_svid_leaf);
+        replay("jwt_svid", fuzz_jwt_svid);
         replay("canonical_head", fuzz_canonical_head);
         replay("bundle_files", fuzz_bundle_files);
         replay("input_document", fuzz_input_document);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use portreeve_core::spiffe::SpiffeId;
+use portreeve_core::spiffe::jwt::DEFAULT_LEEWAY;
+use portreeve_core::spiffe::{JwtAuthorities, SpiffeId};
 use prost_types::value::Kind;
 use serde_json::Value;
 use tonic::Status;
@@ -87,16 +88,17 @@ impl Domain {
             return Err(Status::invalid_argument("audience must be specified"));
         }
         let ValidateJwtSvidRequest { audience, svid } = request;
-        let (id, claims) = jwt::validate(self.jwt_authorities(), svid, audience, self.clock.now())
+        let keys = jwt::key_set(self.jwt_authorities());
+        let authorities = JwtAuthorities::new([(self.trust_domain.clone(), keys.as_bytes())]);
+        let audience = std::slice::from_ref(audience);
+        let svid = authorities
+            .verify(svid, audience, self.clock.now(), DEFAULT_LEEWAY)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if id.trust_domain() != &self.trust_domain {
-            return Err(Status::invalid_argument("the subject is of another trust domain"));
-        }
-        let claims = match to_protobuf(claims).kind {
+        let claims = match to_protobuf(Value::Object(svid.claims)).kind {
             Some(Kind::StructValue(claims)) => Some(claims),
             _ => None,
         };
-        Ok(ValidateJwtSvidResponse { spiffe_id: id.to_string(), claims })
+        Ok(ValidateJwtSvidResponse { spiffe_id: svid.id.to_string(), claims })
     }
 
     /// The ID of the trust domain itself: the key of its bundles.

@@ -1,11 +1,11 @@
-//! JWT-SVIDs: an ES256 key with a name, the key set to verify them, and their validation.
+//! JWT-SVIDs: an ES256 key with a name, and the key set to verify them.
 
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use portreeve_core::Timestamp;
 use portreeve_core::spiffe::SpiffeId;
 use rcgen::KeyPair;
@@ -18,21 +18,6 @@ use super::authority::key_name;
 pub struct JwtAuthority {
     key_id: String,
     key: KeyPair,
-}
-
-/// Why a JWT-SVID does not hold. The text never repeats the token.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum JwtError {
-    #[error("the token is no JWT")]
-    Malformed { source: jsonwebtoken::errors::Error },
-    #[error("the token is signed by an unknown key")]
-    UnknownKey,
-    #[error("the token does not verify")]
-    Unverified { source: jsonwebtoken::errors::Error },
-    #[error("the token has expired")]
-    Expired,
-    #[error("the token's subject is no SPIFFE ID of this trust domain")]
-    Subject,
 }
 
 impl JwtAuthority {
@@ -86,33 +71,4 @@ impl fmt::Debug for JwtAuthority {
 /// The key set that verifies what these authorities sign.
 pub(super) fn key_set<'a>(authorities: impl Iterator<Item = &'a JwtAuthority>) -> String {
     json!({ "keys": authorities.map(JwtAuthority::jwk).collect::<Vec<_>>() }).to_string()
-}
-
-/// Verifies a token for an audience; returns its claims and whose it is.
-pub(super) fn validate<'a>(
-    mut authorities: impl Iterator<Item = &'a JwtAuthority>,
-    token: &str,
-    audience: &str,
-    now: Timestamp,
-) -> Result<(SpiffeId, Value), JwtError> {
-    let header =
-        jsonwebtoken::decode_header(token).map_err(|source| JwtError::Malformed { source })?;
-    let key = authorities
-        .find(|authority| header.kid.as_deref() == Some(&authority.key_id))
-        .ok_or(JwtError::UnknownKey)?;
-    let key = DecodingKey::from_ec_der(key.key.public_key_raw());
-    let mut rules = Validation::new(Algorithm::ES256);
-    rules.set_audience(&[audience]);
-    rules.set_required_spec_claims(&["exp", "aud", "sub"]);
-    rules.validate_exp = false; // it asks the system's clock; ours is asked below
-    let claims = jsonwebtoken::decode::<Value>(token, &key, &rules)
-        .map_err(|source| JwtError::Unverified { source })?
-        .claims;
-    let expires = claims.get("exp").and_then(Value::as_i64).ok_or(JwtError::Expired)?;
-    if expires <= now.unix_seconds() {
-        return Err(JwtError::Expired);
-    }
-    let subject = claims.get("sub").and_then(Value::as_str).ok_or(JwtError::Subject)?;
-    let id = SpiffeId::parse(subject).map_err(|_| JwtError::Subject)?;
-    Ok((id, claims))
 }

@@ -22,7 +22,7 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{Log, Receipt, Refusal};
+use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
@@ -258,7 +258,7 @@ impl Connection {
             stage: "http",
             reason,
             source: source.address.ip(),
-            claimed: source.spiffe_id.as_ref().map(ToString::to_string),
+            claimed: ClaimedIdentity::of_source(source),
             id,
             detail,
         });

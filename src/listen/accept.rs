@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::Settings;
-use crate::audit::Refusal;
+use crate::audit::{ClaimedIdentity, Refusal};
 use crate::connections::{IdleLimits, Registry};
 use crate::http::{Connection, Gate, HeadLimits, serve};
 use crate::telemetry::ConnectionState;
@@ -186,7 +186,7 @@ async fn handshake(
         stage: "tls",
         reason: refused.reason,
         source: source.ip(),
-        claimed: refused.claimed.and_then(|claimed| claimed.id),
+        claimed: refused.claimed.as_deref().map(ClaimedIdentity::from),
         id: None,
         detail: Some(refused.text),
     });

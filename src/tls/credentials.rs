@@ -29,7 +29,7 @@ impl Credentials {
             id: snapshot.svid.id.clone(),
             not_before: snapshot.svid.not_before,
             not_after: snapshot.svid.not_after,
-            trust: Arc::new(Trust::new(&snapshot.bundles)),
+            trust: Arc::new(Trust::new(&snapshot.bundles, &snapshot.crls)),
             certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
         })
     }

@@ -24,11 +24,9 @@ pub enum TrustError {
     NotYetValid { not_before: Timestamp, seconds: i64 },
     #[error("the SVID ends before it begins")]
     Validity,
-    #[error("the SVID has a critical extension that is not known (RFC 5280 §4.2)")]
-    LeafCriticalExtension,
     #[error("no root in the bundle of the SVID's own trust domain issued it")]
     UnknownIssuer,
-    #[error("a signature in the chain is not by the issuer that it names")]
+    #[error("a signature in the chain is not by the issuer that it names, or by a namesake of it")]
     BadSignature,
     #[error("an intermediate is expired or not yet valid")]
     IntermediateValidity,
@@ -42,14 +40,21 @@ pub enum TrustError {
     PathLength,
     #[error("the chain takes more steps to verify than are allowed")]
     PathBudget,
-    #[error("an issuer's name constraints do not allow this leaf (URI constraints never do)")]
+    #[error("an issuer's name constraints do not allow the chain's names (RFC 5280 §4.2.1.10)")]
     NameConstraints,
-    #[error("an issuer has a critical extension that is not known (RFC 5280 §4.2)")]
-    IssuerCriticalExtension,
+    #[error(
+        "an issuer constrains the URI names below it, which is not supported: \
+         every such chain is refused (X509-SVID §4.2)"
+    )]
+    UriNameConstraints,
     #[error("an issuer's extendedKeyUsage does not allow this leaf's use")]
     IssuerPurpose,
     #[error("a signature in the chain uses a key or an algorithm that is not accepted")]
     Algorithm,
+    #[error("the SVID is revoked by its issuer (RFC 5280 §6.3)")]
+    Revoked,
+    #[error("an intermediate of the chain is revoked by its issuer (RFC 5280 §6.3)")]
+    IssuerRevoked,
     #[error("a certificate in the chain is malformed: {0}")]
     Malformed(String),
 }
@@ -77,7 +82,6 @@ impl TrustError {
             Self::Expired { .. } => "svid.expired",
             Self::NotYetValid { .. } => "svid.not_yet_valid",
             Self::Validity => "svid.validity",
-            Self::LeafCriticalExtension => "svid.critical_extension",
             Self::UnknownIssuer => "trust.unknown_issuer",
             Self::BadSignature => "trust.bad_signature",
             Self::IntermediateValidity => "trust.intermediate_validity",
@@ -87,17 +91,20 @@ impl TrustError {
             Self::PathLength => "trust.path_length",
             Self::PathBudget => "trust.path_budget",
             Self::NameConstraints => "trust.name_constraints",
-            Self::IssuerCriticalExtension => "trust.critical_extension",
+            Self::UriNameConstraints => "trust.uri_name_constraints",
             Self::IssuerPurpose => "trust.extended_key_usage",
             Self::Algorithm => "trust.algorithm",
+            Self::Revoked => "svid.revoked",
+            Self::IssuerRevoked => "trust.revoked",
             Self::Malformed(_) => "trust.malformed",
         }
     }
 
     pub(super) fn of_leaf(error: webpki::Error) -> Self {
         match error {
-            webpki::Error::UnsupportedCriticalExtension => Self::LeafCriticalExtension,
-            other => Self::of_path(other),
+            webpki::Error::UnsupportedCriticalExtension => SvidError::CriticalExtension.into(),
+            webpki::Error::SignatureAlgorithmMismatch => Self::BadSignature,
+            _ => SvidError::Malformed("it is not strictly encoded, or repeats a field").into(),
         }
     }
 
@@ -120,7 +127,7 @@ impl TrustError {
             E::NameConstraintViolation
             | E::MalformedNameConstraint
             | E::InvalidNetworkMaskConstraint => Self::NameConstraints,
-            E::UnsupportedCriticalExtension => Self::IssuerCriticalExtension,
+            E::UnsupportedCriticalExtension => IssuerError::CriticalExtension.into(),
             E::RequiredEkuNotFoundContext(_) | E::RequiredEkuNotFound | E::EmptyEkuExtension => {
                 Self::IssuerPurpose
             }
@@ -133,7 +140,7 @@ impl TrustError {
     }
 
     /// The error that makes rustls send the alert of RFC 8446 §6.2 that fits.
-    fn alerting(&self) -> CertificateError {
+    pub(super) fn alerting(&self) -> CertificateError {
         match self {
             Self::Expired { .. } | Self::NotYetValid { .. } | Self::IntermediateValidity => {
                 CertificateError::Expired
@@ -142,17 +149,17 @@ impl TrustError {
             | Self::UnknownIssuer
             | Self::RootExpired(_)
             | Self::RootNotYetValid(_) => CertificateError::UnknownIssuer,
+            Self::Revoked | Self::IssuerRevoked => CertificateError::Revoked,
             Self::ChainLength(_)
             | Self::ChainBytes(_)
             | Self::Leaf(_)
             | Self::Validity
-            | Self::LeafCriticalExtension
             | Self::BadSignature
             | Self::Issuer(_)
             | Self::PathLength
             | Self::PathBudget
             | Self::NameConstraints
-            | Self::IssuerCriticalExtension
+            | Self::UriNameConstraints
             | Self::IssuerPurpose
             | Self::Algorithm
             | Self::Malformed(_) => CertificateError::BadEncoding, // alert bad_certificate

@@ -5,12 +5,15 @@
 //! from a DNS name, SNI, CN or header. No session is ever resumed: a peer that comes back is
 //! verified again.
 
+mod bundle;
 mod client;
 mod credentials;
 mod error;
+mod explain;
 mod peer;
 mod provider;
 mod refused;
+mod revocation;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -22,8 +25,9 @@ pub use credentials::Credentials;
 pub use error::{PeerError, TrustError};
 pub use peer::{Peer, PeerSvid};
 pub use refused::{Refused, alert_received};
+pub use revocation::{CrlError, OverdueCrl, UnusableCrl};
 pub use server::{ServerTls, accept};
-pub use trust::{Role, Trust, UnusableRoot, Verified};
+pub use trust::{Role, SharedRoot, Trust, UnusableRoot, Verified};
 
 /// How handshakes are done; the defaults are the safe ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

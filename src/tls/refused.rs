@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use portreeve_core::record::printable;
 use portreeve_core::spiffe::Claimed;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
@@ -145,7 +146,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The names of RFC 8446 §6.
-fn alert_name(alert: AlertDescription) -> &'static str {
+pub(super) fn alert_name(alert: AlertDescription) -> &'static str {
     match alert {
         AlertDescription::CloseNotify => "close_notify",
         AlertDescription::UnexpectedMessage => "unexpected_message",
@@ -175,17 +176,19 @@ fn alert_name(alert: AlertDescription) -> &'static str {
     }
 }
 
-/// `svid.expired: the SVID expired at …, 12 s ago (claims to be `spiffe://…`, alert certificate_expired)`.
+/// `svid.expired: the SVID expired at …, 12 s ago (claims to be `spiffe://…`, serial 9f01, sha256 ab…,
+/// alert certificate_expired)`: one line, whatever the certificate holds.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.reason, self.text)?;
-        let id = self.claimed.as_ref().and_then(|claimed| claimed.id.as_deref());
-        match (id, self.alert) {
-            (None, None) => Ok(()),
-            (Some(id), None) => write!(f, " (claims to be `{id}`)"),
-            (None, Some(alert)) => write!(f, " (alert {alert})"),
-            (Some(id), Some(alert)) => write!(f, " (claims to be `{id}`, alert {alert})"),
+        write!(f, "{}: {}", self.reason, printable(&self.text))?;
+        let mut about = Vec::new();
+        if let Some(claimed) = &self.claimed {
+            about.extend(claimed.id.as_ref().map(|id| format!("claims to be `{}`", printable(id))));
+            about.extend(claimed.serial.as_ref().map(|serial| format!("serial {serial}")));
+            about.push(format!("sha256 {}", claimed.sha256));
         }
+        about.extend(self.alert.map(|alert| format!("alert {alert}")));
+        if about.is_empty() { Ok(()) } else { write!(f, " ({})", about.join(", ")) }
     }
 }
 

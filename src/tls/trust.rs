@@ -3,29 +3,34 @@
 //! A chain is verified under the bundle of the trust domain that its leaf's ID names and under no
 //! other (Workload API §4.6, Federation §4.2): domain A's CA can never speak for domain B.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::time::Duration;
 
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{Issuer, IssuerError, Leaf, TrustDomain};
-use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+use portreeve_core::spiffe::{Claimed, IssuerError, Leaf, Links, TrustDomain};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::bundle::{Bundle, Presented};
 use super::error::TrustError;
-use super::provider;
+use super::revocation::{OverdueCrl, Revocation, UnusableCrl};
 
 /// webpki follows six intermediates; more would only feed path building, which is factorial in them.
 pub(super) const MAX_CHAIN_CERTIFICATES: usize = 7;
 /// A chain of seven takes about 10 KiB; what is read before anything is proven is bounded.
 pub(super) const MAX_CHAIN_BYTES: usize = 32 << 10;
 
+/// Intermediates of one name could each have issued each other. A CA that is renewed and cross-signed
+/// has three; of six, path building would try hundreds of orders.
+const MAX_NAMESAKES: usize = 4;
+
 /// The roots of every trust domain that a snapshot knows, ready to verify with. Built once per
 /// snapshot, off the serving path; nothing in it changes, so nothing locks.
 pub struct Trust {
     domains: HashMap<TrustDomain, Bundle>,
+    revocation: Revocation,
     unusable: Vec<UnusableRoot>,
+    unusable_crls: Vec<UnusableCrl>,
+    shared: Vec<SharedRoot>,
 }
 
 /// A root that a bundle holds and that can sign nothing.
@@ -33,6 +38,15 @@ pub struct Trust {
 pub struct UnusableRoot {
     pub trust_domain: TrustDomain,
     pub error: IssuerError,
+}
+
+/// One key that stands in the bundles of several trust domains: whoever holds it speaks for each of
+/// them (Trust Domain and Bundle §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedRoot {
+    /// SHA-256 of the certificate in the first of the bundles, lower-case hex.
+    pub sha256: String,
+    pub trust_domains: Vec<TrustDomain>,
 }
 
 /// A chain that holds, and until when.
@@ -51,16 +65,14 @@ pub enum Role {
     Server,
 }
 
-/// One trust domain's roots: what webpki reads of them and, at the same index, what it does not.
-#[derive(Default)]
-struct Bundle {
-    anchors: Vec<TrustAnchor<'static>>,
-    issuers: Vec<Issuer>,
-}
-
 impl Trust {
+    /// Prepares bundles and lists of revoked certificates. What is wrong with one of them never
+    /// keeps the others from being used.
     #[must_use]
-    pub fn new(bundles: &BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>) -> Self {
+    pub fn new(
+        bundles: &BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>,
+        crls: &[CertificateRevocationListDer<'_>],
+    ) -> Self {
         let mut domains = HashMap::with_capacity(bundles.len());
         let mut unusable = Vec::new();
         for (trust_domain, roots) in bundles {
@@ -72,13 +84,35 @@ impl Trust {
             }
             domains.insert(trust_domain.clone(), bundle);
         }
-        Self { domains, unusable }
+        let (revocation, unusable_crls) = Revocation::new(crls, |name| {
+            domains.values().flat_map(|bundle| bundle.signers(name)).collect()
+        });
+        let shared = shared_roots(bundles.keys(), &domains);
+        Self { domains, revocation, unusable, unusable_crls, shared }
     }
 
-    /// The roots that were left out, for the operator to hear of.
+    /// The roots that can sign nothing, for the operator to hear of.
     #[must_use]
     pub fn unusable(&self) -> &[UnusableRoot] {
         &self.unusable
+    }
+
+    /// The lists of revoked certificates that do not count.
+    #[must_use]
+    pub fn unusable_crls(&self) -> &[UnusableCrl] {
+        &self.unusable_crls
+    }
+
+    /// The lists whose next one should have come by now; they still revoke what they list.
+    #[must_use]
+    pub fn overdue_crls(&self, now: Timestamp) -> Vec<OverdueCrl> {
+        self.revocation.overdue(now)
+    }
+
+    /// The roots that speak for more than one trust domain.
+    #[must_use]
+    pub fn shared_roots(&self) -> &[SharedRoot] {
+        &self.shared
     }
 
     /// Verifies a chain, leaf first, at a moment: the leaf's own rules, then the bundle of its trust
@@ -96,91 +130,65 @@ impl Trust {
     ) -> Result<Verified, TrustError> {
         check_size(leaf, intermediates)?;
         let read = Leaf::read(leaf)?;
-        let bundle = self
-            .domains
-            .get(read.id.trust_domain())
-            .filter(|bundle| !bundle.anchors.is_empty())
-            .ok_or_else(|| TrustError::NoBundle(read.id.trust_domain().clone()))?;
+        let bundle = self.bundle(read.id.trust_domain())?;
         check_validity(&read, now)?;
-        let path_until = bundle.verify_path(leaf, intermediates, role, now)?;
+        let revocation = &self.revocation;
+        let presented = Presented { leaf, intermediates, role, now, revocation };
+        let path_until = bundle.verify_path(&presented)?;
         Ok(Verified { until: path_until.min(read.facts.not_after), leaf: read })
     }
-}
 
-impl Bundle {
-    fn add(&mut self, root: &CertificateDer<'static>) -> Result<(), IssuerError> {
-        let issuer = Issuer::read(root)?;
-        let anchor = webpki::anchor_from_trusted_cert(root).map_err(|_| IssuerError::Malformed)?;
-        self.anchors.push(anchor.to_owned());
-        self.issuers.push(issuer);
-        Ok(())
-    }
-
-    /// The earliest end of the path's issuers.
-    fn verify_path(
+    /// Verifies a path alone, under the bundle of a trust domain that the caller names and without
+    /// the rules of SVIDs: for suites of cases whose leaves are none. Returns the earliest end of the
+    /// issuers.
+    pub(crate) fn verify_path(
         &self,
+        trust_domain: &TrustDomain,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         role: Role,
         now: Timestamp,
     ) -> Result<Timestamp, TrustError> {
-        let end_entity = EndEntityCert::try_from(leaf).map_err(TrustError::of_leaf)?;
-        // A path that holds but for one of our own checks explains more than webpki's last attempt.
-        let (refused, until) = (Cell::new(None), Cell::new(None));
-        let check = |path: &VerifiedPath<'_>| {
-            let checked = self.check_path(path, now).map_err(|error| {
-                refused.set(Some(error));
-                webpki::Error::UnknownIssuer
-            })?;
-            until.set(Some(checked));
-            Ok(())
-        };
-        let usage = match role {
-            Role::Client => KeyUsage::client_auth(),
-            Role::Server => KeyUsage::server_auth(),
-        };
-        let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
-        end_entity
-            .verify_for_usage(
-                provider::signature_algorithms().all,
-                &self.anchors,
-                intermediates,
-                UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-                usage,
-                None,
-                Some(&check),
-            )
-            .map_err(|error| refused.take().unwrap_or_else(|| TrustError::of_path(error)))?;
-        until.get().ok_or(TrustError::UnknownIssuer)
+        check_size(leaf, intermediates)?;
+        let revocation = &self.revocation;
+        let presented = Presented { leaf, intermediates, role, now, revocation };
+        self.bundle(trust_domain)?.verify_path(&presented)
     }
 
-    /// What webpki does not look at: the root's own validity and path length, and keyUsage. Returns
-    /// the earliest end of the issuers.
-    fn check_path(&self, path: &VerifiedPath<'_>, now: Timestamp) -> Result<Timestamp, TrustError> {
-        let mut intermediates = 0_u32;
-        let mut until = None::<Timestamp>;
-        for certificate in path.intermediate_certificates() {
-            let issuer = Issuer::read(&certificate.der())?;
-            if !issuer.has_key_usage {
-                return Err(IssuerError::KeyUsage.into());
-            }
-            until = Some(until.map_or(issuer.not_after, |until| until.min(issuer.not_after)));
-            intermediates += 1;
-        }
-        let index = self.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
-        let root = index.and_then(|index| self.issuers.get(index));
-        let root = root.ok_or(TrustError::UnknownIssuer)?;
-        if now.unix_seconds() > root.not_after.unix_seconds() {
-            return Err(TrustError::RootExpired(root.not_after));
-        }
-        if now < root.not_before {
-            return Err(TrustError::RootNotYetValid(root.not_before));
-        }
-        if root.path_length.is_some_and(|most| intermediates > most) {
-            return Err(TrustError::PathLength);
-        }
-        Ok(until.map_or(root.not_after, |until| until.min(root.not_after)))
+    fn bundle(&self, trust_domain: &TrustDomain) -> Result<&Bundle, TrustError> {
+        let bundle = self.domains.get(trust_domain);
+        bundle
+            .filter(|bundle| !bundle.anchors.is_empty())
+            .ok_or_else(|| TrustError::NoBundle(trust_domain.clone()))
     }
+}
+
+/// The keys that more than one bundle holds, in the order of the first of their trust domains.
+fn shared_roots<'a>(
+    names: impl Iterator<Item = &'a TrustDomain>,
+    domains: &HashMap<TrustDomain, Bundle>,
+) -> Vec<SharedRoot> {
+    let mut seen: HashMap<&[u8], (&[u8], Vec<&TrustDomain>)> = HashMap::new();
+    let mut shared = Vec::new();
+    for name in names {
+        let Some(bundle) = domains.get(name) else { continue };
+        for (anchor, root) in bundle.anchors.iter().zip(&bundle.roots) {
+            let key = anchor.subject_public_key_info.as_ref();
+            let (_, holders) = seen.entry(key).or_insert_with(|| (&root.der, Vec::new()));
+            if holders.last() != Some(&name) {
+                holders.push(name);
+                if holders.len() == 2 {
+                    shared.push(key);
+                }
+            }
+        }
+    }
+    let shared = shared.into_iter().filter_map(|key| seen.get(key));
+    let shared = shared.map(|(der, holders)| SharedRoot {
+        sha256: Claimed::read(der).sha256,
+        trust_domains: holders.iter().copied().cloned().collect(),
+    });
+    shared.collect()
 }
 
 fn check_size(
@@ -194,6 +202,18 @@ fn check_size(
     let bytes = intermediates.iter().fold(leaf.len(), |sum, next| sum.saturating_add(next.len()));
     if bytes > MAX_CHAIN_BYTES {
         return Err(TrustError::ChainBytes(bytes));
+    }
+    if intermediates.len() > MAX_NAMESAKES {
+        check_namesakes(intermediates)?;
+    }
+    Ok(())
+}
+
+fn check_namesakes(intermediates: &[CertificateDer<'_>]) -> Result<(), TrustError> {
+    let links: Vec<_> = intermediates.iter().filter_map(|der| Links::read(der)).collect();
+    let namesakes = |name: &[u8]| links.iter().filter(|links| links.subject == name).count();
+    if links.iter().any(|links| namesakes(links.subject) > MAX_NAMESAKES) {
+        return Err(TrustError::PathBudget);
     }
     Ok(())
 }

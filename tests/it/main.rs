@@ -7,6 +7,8 @@ mod demo;
 mod hostile;
 mod identity;
 mod operations;
+mod oracles;
 mod requests;
 mod store;
 mod support;
+mod x509;

@@ -25,7 +25,32 @@ pub(super) const CANONICAL_REQUEST: CaseFiles = texts![
     "conformance/canonical-request/cases/relaxed.json",
 ];
 
-pub(super) const SPIFFE_ID: CaseFiles = texts!["conformance/spiffe-id/cases/ids.json"];
+pub(super) const SPIFFE_ID: CaseFiles =
+    texts!["conformance/spiffe-id/cases/bytes.json", "conformance/spiffe-id/cases/ids.json"];
+
+pub(super) const SPIFFE_X509: CaseFiles = texts![
+    "conformance/spiffe-x509/cases/algorithms.json",
+    "conformance/spiffe-x509/cases/chain.json",
+    "conformance/spiffe-x509/cases/crls.json",
+    "conformance/spiffe-x509/cases/domains.json",
+    "conformance/spiffe-x509/cases/encodings.json",
+    "conformance/spiffe-x509/cases/extensions.json",
+    "conformance/spiffe-x509/cases/ids.json",
+    "conformance/spiffe-x509/cases/leaf.json",
+    "conformance/spiffe-x509/cases/validity.json",
+];
+
+pub(super) const SPIFFE_JWT: CaseFiles = texts![
+    "conformance/spiffe-jwt/cases/algorithms.json",
+    "conformance/spiffe-jwt/cases/audience.json",
+    "conformance/spiffe-jwt/cases/bundles.json",
+    "conformance/spiffe-jwt/cases/form.json",
+    "conformance/spiffe-jwt/cases/header.json",
+    "conformance/spiffe-jwt/cases/keys.json",
+    "conformance/spiffe-jwt/cases/signatures.json",
+    "conformance/spiffe-jwt/cases/subject.json",
+    "conformance/spiffe-jwt/cases/times.json",
+];
 
 pub(super) const CEDAR: CaseFiles = texts![
     "conformance/cedar/cases/documents.cedar",
@@ -84,6 +109,12 @@ pub(super) fn expected_failures(suite: Suite) -> &'static str {
         }
         Suite::SpiffeId => {
             include_str!(repository_file!("conformance/spiffe-id/expected_failures.toml"))
+        }
+        Suite::SpiffeX509 => {
+            include_str!(repository_file!("conformance/spiffe-x509/expected_failures.toml"))
+        }
+        Suite::SpiffeJwt => {
+            include_str!(repository_file!("conformance/spiffe-jwt/expected_failures.toml"))
         }
         Suite::Rego => include_str!(repository_file!("conformance/rego/expected_failures.toml")),
         Suite::Evaluation => {

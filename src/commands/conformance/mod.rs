@@ -13,6 +13,8 @@ mod json_cases;
 mod rego;
 mod rego_summary;
 mod spiffe_id;
+mod spiffe_x509;
+mod spiffe_jwt;
 mod wire;
 
 use std::io::{Write as _, stdout};
@@ -33,6 +35,8 @@ use crate::loader::Guard;
 ///   policy              every test of the policies that come with the program
 ///   canonical-request   request heads as bytes, and the one form of each or its refusal
 ///   spiffe-id           texts that are SPIFFE IDs or break a rule of SPIFFE-ID §2
+///   spiffe-x509         certificate chains that are X.509-SVIDs or break a rule of theirs
+///   spiffe-jwt          tokens that are JWT-SVIDs or break a rule of JWT-SVID
 ///   cedar               requests with the decision, reasons and errors of Cedar
 ///   rego                queries and their results, in the format of OPA's compliance cases
 ///   evaluation          bundles that decide many inputs in each way, held against their meaning
@@ -40,8 +44,10 @@ use crate::loader::Guard;
 /// Without SUITE all of them run. --cases replaces a suite's cases by those of a file or folder:
 /// for `policy` and `evaluation` a bundle or a folder of bundles, for `rego` JSON or YAML files, for `cedar` test
 /// files with their policies, schemas and entities in a folder or a `.tar.gz` (or a folder with
-/// some of those), otherwise JSON files; `schemas/` describes them. A
-/// case that is known to fail is listed with its reason and is skipped; one that is listed and passes
+/// some of those), otherwise JSON files, which `schemas/` describes. `spiffe-x509` also reads the cases of
+/// x509-limbo, and `spiffe-jwt` the JWS vectors of Project Wycheproof.
+///
+/// A case that is known to fail is listed with its reason and is skipped; one that is listed and passes
 /// fails the run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, verbatim_doc_comment)]
@@ -77,16 +83,20 @@ enum Suite {
     Policy,
     CanonicalRequest,
     SpiffeId,
+    SpiffeX509,
+    SpiffeJwt,
     Cedar,
     Rego,
     Evaluation,
 }
 
 impl Suite {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Policy,
         Self::CanonicalRequest,
         Self::SpiffeId,
+        Self::SpiffeX509,
+        Self::SpiffeJwt,
         Self::Cedar,
         Self::Rego,
         Self::Evaluation,
@@ -97,6 +107,8 @@ impl Suite {
             Self::Policy => "policy",
             Self::CanonicalRequest => "canonical-request",
             Self::SpiffeId => "spiffe-id",
+            Self::SpiffeX509 => "spiffe-x509",
+            Self::SpiffeJwt => "spiffe-jwt",
             Self::Cedar => "cedar",
             Self::Rego => "rego",
             Self::Evaluation => "evaluation",
@@ -154,6 +166,8 @@ fn results(
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
+        Suite::SpiffeX509 => spiffe_x509::run(&json_cases::of(cases, embedded::SPIFFE_X509)?),
+        Suite::SpiffeJwt => spiffe_jwt::run(json_cases::of(cases, embedded::SPIFFE_JWT)?),
         Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),
         Suite::Evaluation => {

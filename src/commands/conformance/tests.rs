@@ -1,3 +1,5 @@
+use std::io::Write as _;
+
 use portreeve_core::policy::differential::Evidence;
 use serde_json::{Value, json};
 
@@ -29,7 +31,32 @@ fn the_shipped_policies_pass_every_kind_of_test() {
 
 #[test]
 fn spiffe_id_cases_hold() {
-    check(Suite::SpiffeId, 50);
+    check(Suite::SpiffeId, 560);
+}
+
+#[test]
+fn spiffe_x509_cases_hold() {
+    check(Suite::SpiffeX509, 500);
+}
+
+#[test]
+fn spiffe_jwt_cases_hold() {
+    check(Suite::SpiffeJwt, 400);
+}
+
+/// Nothing that they call invalid is accepted; valid ones that no JWT-SVID may be are listed.
+#[test]
+fn jws_vectors_of_wycheproof_hold() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures/wycheproof/testvectors_v1");
+    if !Path::new(root).exists() {
+        let _ = writeln!(std::io::stderr(), "skipped: no fixtures");
+        return;
+    }
+    let results = results(Suite::SpiffeJwt, Some(Path::new(root)), None).unwrap();
+    let summary = Summary::of(&results);
+    assert_eq!((summary.total(), summary.failed), (510, 0), "{summary}");
+    let skipped = results.iter().filter(|result| result.outcome.as_str() == "skipped");
+    assert!(skipped.count() < 30);
 }
 
 #[test]
@@ -129,6 +156,53 @@ fn a_wrong_expectation_about_an_id_fails() {
     ]);
     let expected = ["passed", "failed", "failed", "failed", "failed", "failed", "errored"];
     assert_eq!(outcomes(Suite::SpiffeId, &cases), expected);
+}
+
+#[test]
+fn a_wrong_expectation_about_a_token_fails() {
+    let (_, text) = embedded::SPIFFE_JWT[3];
+    let cases: Vec<Value> = serde_json::from_str(text).unwrap();
+    let with = |index: usize, id: &str, name: &str, value: Value| {
+        let mut case = cases[index].clone();
+        let members = case.as_object_mut().unwrap();
+        members.retain(|name, _| !name.starts_with("expected"));
+        members.insert("id".to_owned(), json!(id));
+        members.insert(name.to_owned(), value);
+        case
+    };
+    let id = "spiffe://prod.example/ns/shop/sa/web";
+    let mut both = with(0, "f", "expected_id", json!(id));
+    both["expected_reason"] = json!("jwt.expired");
+    let cases = json!([
+        with(0, "a", "expected_id", json!(id)),
+        with(0, "b", "expected_id", json!("spiffe://prod.example/other")),
+        with(0, "c", "expected_reason", json!("jwt.signature")),
+        with(1, "d", "expected_reason", json!("jwt.signature")),
+        with(1, "e", "expected_id", json!(id)),
+        both,
+        with(0, "g", "bundles", json!({ "A": {} })),
+    ]);
+    let expected = ["passed", "failed", "failed", "failed", "failed", "errored", "errored"];
+    assert_eq!(outcomes(Suite::SpiffeJwt, &cases), expected);
+}
+
+#[test]
+fn a_wrong_expectation_about_a_vector_fails() {
+    let (_, text) = embedded::SPIFFE_JWT[3];
+    let good: Vec<Value> = serde_json::from_str(text).unwrap();
+    let key = good[0]["bundles"]["prod.example"]["keys"][0].clone();
+    let vector = |id: u32, token: &Value, result: &str| json!({ "tcId": id, "comment": "", "jws": token, "result": result });
+    let (right, wrong) = (&good[0]["token"], &json!("a.b.c"));
+    let tests = json!([
+        vector(1, right, "valid"),
+        vector(2, right, "invalid"),
+        vector(3, wrong, "invalid"),
+        vector(4, wrong, "valid"),
+        { "tcId": 5, "comment": "", "result": "valid" },
+    ]);
+    let vectors = json!({ "testGroups": [{ "public": key, "tests": tests }] });
+    let expected = ["passed", "failed", "passed", "failed", "errored"];
+    assert_eq!(outcomes(Suite::SpiffeJwt, &vectors), expected);
 }
 
 /// Archives beside each other, and each by itself, hold the same cases.
@@ -254,6 +328,8 @@ fn cases_are_what_the_published_schemas_say() {
             include_str!("../../../schemas/canonical-request-cases.json"),
         ),
         (embedded::SPIFFE_ID, include_str!("../../../schemas/spiffe-id-cases.json")),
+        (embedded::SPIFFE_X509, include_str!("../../../schemas/spiffe-x509-cases.json")),
+        (embedded::SPIFFE_JWT, include_str!("../../../schemas/spiffe-jwt-cases.json")),
         (embedded::REGO, include_str!("../../../schemas/rego-cases.json")),
         (embedded::CEDAR, include_str!("../../../schemas/cedar-cases.json")),
     ];
@@ -277,6 +353,8 @@ fn every_file_that_comes_with_the_program_is_listed() {
         ("policies", shipped::POLICIES),
         ("conformance/canonical-request/cases", embedded::CANONICAL_REQUEST),
         ("conformance/spiffe-id/cases", embedded::SPIFFE_ID),
+        ("conformance/spiffe-x509/cases", embedded::SPIFFE_X509),
+        ("conformance/spiffe-jwt/cases", embedded::SPIFFE_JWT),
         ("conformance/cedar/cases", embedded::CEDAR),
         ("conformance/rego/cases", embedded::REGO),
         ("conformance/evaluation/cases", embedded::EVALUATION),

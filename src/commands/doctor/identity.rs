@@ -84,7 +84,7 @@ fn svid(identity: &Identity, snapshot: &Snapshot, clock: &Clock) -> Check {
         let to_do = "look at what issues it: nothing newer has come";
         return Check::fail(name, format!("`{id}`: {unavailable}"), to_do);
     }
-    let trust = Trust::new(&snapshot.bundles);
+    let trust = Trust::new(&snapshot.bundles, &snapshot.crls);
     let chain = snapshot.svid.certified_key.cert.as_slice();
     let Some((leaf, intermediates)) = chain.split_first() else {
         return Check::fail(name, "it has no certificate", "look at what issues it");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
+use portreeve_core::Timestamp;
 use portreeve_core::policy::Revision;
+use portreeve_core::record::printable;
 use tokio::sync::{mpsc, watch};
 
 use super::report::Live;
@@ -13,7 +15,7 @@ use crate::connections::TICK;
 use crate::identity::State;
 use crate::listen::{Bound, Serving};
 use crate::store;
-use crate::tls::Credentials;
+use crate::tls::{Credentials, Trust};
 
 /// New SVIDs and bundles become the credentials of new connections.
 /// `can_shake` becomes true with the first of them.
@@ -23,16 +25,19 @@ pub(super) async fn identity(
     can_shake: watch::Sender<bool>,
 ) {
     let mut updates = live.identity.updates();
+    let mut told = Vec::new();
     loop {
         let state = updates.borrow_and_update().clone();
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
                 let next = Credentials::new(snapshot);
-                for root in next.trust().unusable() {
-                    let error = &root.error;
-                    tracing::warn!(trust_domain = %root.trust_domain, %error, "a root is not used");
+                // An SVID is renewed far more often than what is wrong with the bundles.
+                let faults = faults(next.trust(), snapshot.received);
+                for fault in faults.iter().filter(|fault| !told.contains(*fault)) {
+                    tracing::warn!("{fault}");
                 }
+                told = faults;
                 credentials.store(Some(next));
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
@@ -57,6 +62,35 @@ pub(super) async fn identity(
             return;
         }
     }
+}
+
+/// What an operator should mend in the bundles and the lists of revoked certificates.
+fn faults(trust: &Trust, now: Timestamp) -> Vec<String> {
+    let roots = trust.unusable().iter().map(|root| {
+        format!("a root of trust domain `{}` is not used: {}", root.trust_domain, root.error)
+    });
+    let shared = trust.shared_roots().iter().map(|root| {
+        let domains: Vec<_> = root.trust_domains.iter().map(ToString::to_string).collect();
+        format!(
+            "the root with sha256 {} stands in the bundles of {}: whoever holds its key speaks for each",
+            root.sha256,
+            domains.join(", ")
+        )
+    });
+    let crls = trust.unusable_crls().iter().map(|crl| {
+        let issuer = crl.issuer.as_deref().unwrap_or("an issuer that cannot be read");
+        format!(
+            "a list of certificates revoked by {} does not count: {}",
+            printable(issuer),
+            crl.error
+        )
+    });
+    let overdue = trust.overdue_crls(now).into_iter().map(|crl| {
+        let issuer = printable(&crl.issuer).into_owned();
+        let due = crl.next_update;
+        format!("the list of certificates revoked by {issuer} was to be replaced by {due}; it still counts")
+    });
+    roots.chain(shared).chain(crls).chain(overdue).collect()
 }
 
 /// What the store did becomes records, metrics and log lines.

@@ -6,7 +6,8 @@ use super::fragment::InstanceFragment;
 use super::{DecisionId, Line, Scratch, json};
 use crate::Timestamp;
 use crate::policy::Revision;
-use crate::spiffe::SpiffeId;
+use crate::request::Source;
+use crate::spiffe::{Claimed, SpiffeId};
 
 const MAX_WORD_BYTES: usize = 160;
 const MAX_TEXT_BYTES: usize = 1_024;
@@ -29,6 +30,16 @@ pub struct End {
     pub flags: Vec<&'static str>,
 }
 
+/// Who a refused peer says it is: of a peer that proved nothing, nothing of it is proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimedIdentity {
+    pub spiffe_id: Option<String>,
+    /// Lower-case hex.
+    pub serial: Option<String>,
+    /// The certificate's fingerprint, lower-case hex.
+    pub sha256: Option<String>,
+}
+
 /// What never became a decision, counted: one source prefix, one reason, about one second.
 #[derive(Clone, Debug)]
 pub struct Refused {
@@ -40,8 +51,8 @@ pub struct Refused {
     pub count: u64,
     pub first: Timestamp,
     pub last: Timestamp,
-    /// The identities that were claimed and not proven: some of them.
-    pub claimed: Vec<String>,
+    /// The identities that were claimed: some of them.
+    pub claimed: Vec<ClaimedIdentity>,
     /// The ids that responses carried: some of them.
     pub ids: Vec<DecisionId>,
     pub detail: Option<String>,
@@ -163,14 +174,24 @@ impl Scratch {
         self.number(",\"count\":", refused.count);
         self.moment(",\"first\":", refused.first);
         self.moment(",\"last\":", refused.last);
-        self.list(",\"claimed\":", refused.claimed.iter().map(String::as_bytes));
+        self.claimed(&refused.claimed);
         self.list(",\"ids\":", refused.ids.iter().map(DecisionId::as_bytes));
-        match &refused.detail {
-            Some(detail) => self.text(",\"detail\":", detail, MAX_TEXT_BYTES),
-            None => self.raw(",\"detail\":null"),
-        }
+        self.optional(",\"detail\":", refused.detail.as_deref(), MAX_TEXT_BYTES);
         self.raw("}");
         self.finish()
+    }
+
+    fn claimed(&mut self, claimed: &[ClaimedIdentity]) {
+        self.raw(",\"claimed\":[");
+        for (at, claimed) in claimed.iter().take(MAX_LIST).enumerate() {
+            self.raw(if at == 0 { "{" } else { ",{" });
+            let ClaimedIdentity { spiffe_id, serial, sha256 } = claimed;
+            self.optional("\"spiffe_id\":", spiffe_id.as_deref(), MAX_ITEM_BYTES);
+            self.optional(",\"serial\":", serial.as_deref(), MAX_WORD_BYTES);
+            self.optional(",\"sha256\":", sha256.as_deref(), MAX_WORD_BYTES);
+            self.raw("}");
+        }
+        self.raw("]");
     }
 
     /// Formats one event.
@@ -252,6 +273,16 @@ impl Scratch {
         json::string(self.line.out(), value.as_bytes(), max);
     }
 
+    fn optional(&mut self, key: &str, value: Option<&str>, max: usize) {
+        match value {
+            Some(value) => self.text(key, value, max),
+            None => {
+                self.raw(key);
+                self.raw("null");
+            }
+        }
+    }
+
     fn number(&mut self, key: &str, value: u64) {
         self.raw(key);
         json::number(self.line.out(), value);
@@ -299,6 +330,32 @@ impl Refused {
     ) -> Self {
         let (claimed, ids) = (Vec::new(), Vec::new());
         Self { stage, reason, source, count: 0, first, last: first, claimed, ids, detail: None }
+    }
+}
+
+impl From<&Claimed> for ClaimedIdentity {
+    fn from(claimed: &Claimed) -> Self {
+        Self {
+            spiffe_id: claimed.id.clone(),
+            serial: claimed.serial.clone(),
+            sha256: Some(claimed.sha256.clone()),
+        }
+    }
+}
+
+impl ClaimedIdentity {
+    /// The identity of a peer that proved it and was refused for another reason; none if it has none.
+    #[must_use]
+    pub fn of_source(source: &Source) -> Option<Self> {
+        let certificate = source.certificate.as_ref();
+        if source.spiffe_id.is_none() && certificate.is_none() {
+            return None;
+        }
+        Some(Self {
+            spiffe_id: source.spiffe_id.as_ref().map(ToString::to_string),
+            serial: certificate.map(|certificate| certificate.serial.clone()),
+            sha256: certificate.map(|certificate| certificate.sha256.clone()),
+        })
     }
 }
 

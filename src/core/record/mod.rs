@@ -19,7 +19,7 @@ mod tests;
 
 pub use decision::Decided;
 pub use decision_id::{DecisionId, DecisionIdError};
-pub use event::{End, Event, Gap, Refused};
+pub use event::{ClaimedIdentity, End, Event, Gap, Refused};
 pub use fragment::{Instance, InstanceFragment, RecordFragment};
 pub use json::{original_bytes, printable};
 pub use line::{Line, MAX_LINE_BYTES, Scratch};

@@ -15,10 +15,14 @@ use super::*;
 use crate::clock::Clock;
 use crate::identity::Snapshot;
 
+mod alerts;
 mod chains;
 mod connections;
 mod outgoing;
 mod pki;
+mod issuers;
+mod revocation;
+mod settings;
 
 const WEB: &str = "spiffe://a.test/ns/shop/sa/web";
 const ORDERS: &str = "spiffe://a.test/ns/shop/sa/orders";

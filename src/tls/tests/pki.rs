@@ -6,11 +6,12 @@ use std::sync::Arc;
 use portreeve_core::Timestamp;
 use portreeve_core::spiffe::{SpiffeId, TrustDomain};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SanType, SerialNumber,
 };
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
@@ -78,6 +79,11 @@ impl Authority {
         Self { name: name.to_owned(), issuer, intermediates: Vec::new() }
     }
 
+    pub(super) fn root_of(name: &str, key: KeyPair) -> Self {
+        let issuer = CertifiedIssuer::self_signed(ca_params(name), key).unwrap();
+        Self { name: name.to_owned(), issuer, intermediates: Vec::new() }
+    }
+
     pub(super) fn intermediate(&self, name: &str) -> Self {
         self.intermediate_with(name, |_| {})
     }
@@ -96,10 +102,42 @@ impl Authority {
         Self { name: name.to_owned(), issuer, intermediates }
     }
 
+    /// This root's name and key in another certificate of its own.
+    pub(super) fn renewed(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = ca_params(&self.name);
+        change(&mut params);
+        let key = KeyPair::try_from(self.issuer.key().serialize_der()).unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        Self { name: self.name.clone(), issuer, intermediates: Vec::new() }
+    }
+
     /// This CA's name and key in a certificate that another CA signs.
     pub(super) fn signed_again_by(&self, other: &Self) -> CertificateDer<'static> {
         let params = ca_params(&self.name);
         params.signed_by(self.issuer.key(), &other.issuer).unwrap().der().clone()
+    }
+
+    /// A list of what this CA has revoked, valid for `valid` seconds from now.
+    pub(super) fn crl(
+        &self,
+        revoked: &[&CertificateDer<'static>],
+        valid: i64,
+    ) -> CertificateRevocationListDer<'static> {
+        let entry = |der: &&CertificateDer<'static>| RevokedCertParams {
+            serial_number: serial(der),
+            revocation_time: at(-HOUR),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: at(-HOUR),
+            next_update: at(valid),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().der().clone()
     }
 
     pub(super) fn der(&self) -> CertificateDer<'static> {
@@ -136,6 +174,11 @@ impl Issued {
         change(&mut chain);
         Self { chain, key: self.key }
     }
+}
+
+fn serial(der: &[u8]) -> SerialNumber {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).unwrap();
+    SerialNumber::from_slice(certificate.raw_serial())
 }
 
 fn signing_key(key: &KeyPair) -> Arc<dyn rustls::sign::SigningKey> {

@@ -84,7 +84,7 @@ async fn whom_a_retired_authority_issued_is_refused_and_whom_the_new_one_issued_
         let refused = of_kind(&records, "refused", "");
         refused.iter().any(|record| {
             record["refused"]["reason"] == "trust.unknown_issuer"
-                && record["refused"]["claimed"][0] == WEB
+                && record["refused"]["claimed"][0]["spiffe_id"] == WEB
         })
     })
     .await;

@@ -203,7 +203,14 @@ fn ends_refusals_and_events_have_lines_of_their_own() {
         count: 3,
         first: time,
         last: time,
-        claimed: vec!["spiffe://td/\u{202e}x".to_owned()],
+        claimed: vec![
+            ClaimedIdentity {
+                spiffe_id: Some("spiffe://td/\u{202e}x".to_owned()),
+                serial: Some("9f01".to_owned()),
+                sha256: Some("ab12".to_owned()),
+            },
+            ClaimedIdentity::default(),
+        ],
         ids: vec![id_of(9)],
         detail: None,
     };
@@ -226,7 +233,7 @@ fn ends_refusals_and_events_have_lines_of_their_own() {
     }
     expect![[r#"
         {"v":1,"seq":1,"id":"01a3185c-5000-7101-8101-010101010101","time":"2027-01-15T08:00:00.000000Z","kind":"end","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"of":7,"response":{"status":200,"bytes":512},"request":{"bytes":0},"tries":1,"duration_us":1500,"flags":["upstream.reset"]}
-        {"v":1,"seq":2,"id":"01a3185c-5000-7202-8202-020202020202","time":"2027-01-15T08:00:00.000000Z","kind":"refused","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"refused":{"stage":"tls","reason":"svid.expired","source":"10.0.0.0/24","count":3,"first":"2027-01-15T08:00:00.000000Z","last":"2027-01-15T08:00:00.000000Z","claimed":["spiffe://td/\u202ex"],"ids":["01a3185c-5000-7909-8909-090909090909"],"detail":null}}
+        {"v":1,"seq":2,"id":"01a3185c-5000-7202-8202-020202020202","time":"2027-01-15T08:00:00.000000Z","kind":"refused","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"refused":{"stage":"tls","reason":"svid.expired","source":"10.0.0.0/24","count":3,"first":"2027-01-15T08:00:00.000000Z","last":"2027-01-15T08:00:00.000000Z","claimed":[{"spiffe_id":"spiffe://td/\u202ex","serial":"9f01","sha256":"ab12"},{"spiffe_id":null,"serial":null,"sha256":null}],"ids":["01a3185c-5000-7909-8909-090909090909"],"detail":null}}
         {"v":1,"seq":3,"id":"01a3185c-5000-7303-8303-030303030303","time":"2027-01-15T08:00:00.000000Z","kind":"policy","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"event":"rejected","policy":{"repository":"https://git.example/policy.git","ref":"main","commit":"4f1c","digest":"sha256:ab","signer":null},"cause":"line 1"}
         {"v":1,"seq":3,"id":"01a3185c-5000-7303-8303-030303030303","time":"2027-01-15T08:00:00.000000Z","kind":"log","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"event":"gap","cause":"write","count":5,"forwarded":true,"first":"2027-01-15T08:00:00.000000Z","last":"2027-01-15T08:00:00.000000Z","from_seq":3,"to_seq":7}
         {"v":1,"seq":3,"id":"01a3185c-5000-7303-8303-030303030303","time":"2027-01-15T08:00:00.000000Z","kind":"log","instance":{"service":"orders","host":"pod-1","pid":7,"version":"0.1.0"},"event":"stop"}

@@ -12,7 +12,7 @@ use super::{MAX_CERTIFICATE_BYTES, uri_bytes};
 use crate::Timestamp;
 
 /// A canonical ID has at most 2048 bytes; a longer claim is cut.
-pub(super) const MAX_CLAIMED_ID_BYTES: usize = 2048;
+pub(in crate::spiffe) const MAX_CLAIMED_ID_BYTES: usize = 2048;
 /// An issuer's name stands in every record of its leaves.
 const MAX_ISSUER_BYTES: usize = 1024;
 /// Serial numbers are shown whole up to RFC 5280's limit and cut well above it.
@@ -79,7 +79,7 @@ pub(super) fn facts(der: &[u8], certificate: &X509Certificate<'_>) -> Option<Cer
 }
 
 /// The text with control and direction characters escaped, cut to `limit` bytes.
-pub(super) fn printable(text: &str, limit: usize) -> String {
+pub(in crate::spiffe) fn printable(text: &str, limit: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(limit));
     for character in text.chars() {
         let before = shown.len();

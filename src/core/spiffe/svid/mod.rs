@@ -9,22 +9,27 @@ use x509_parser::extensions::{
     X509Extension,
 };
 use x509_parser::oid_registry::{
-    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
-    OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
 };
 use x509_parser::prelude::{FromDer, X509Certificate, X509Error};
 use x509_parser::x509::X509Version;
 
-use self::certificate::{MAX_CLAIMED_ID_BYTES, parse, printable};
+use self::certificate::parse;
 use super::id::{SpiffeId, SpiffeIdError};
 
 mod certificate;
+mod key;
 mod issuer;
+mod links;
 #[cfg(test)]
 mod tests;
 
 pub use self::certificate::{CertificateFacts, Claimed};
+pub(super) use self::certificate::{MAX_CLAIMED_ID_BYTES, printable};
 pub use self::issuer::{Issuer, IssuerError};
+pub use self::key::KeyFault;
+pub use self::links::Links;
 
 /// An SVID takes one or two KiB; more only costs parsing time before anything is proven.
 const MAX_CERTIFICATE_BYTES: usize = 32 << 10;
@@ -34,6 +39,16 @@ const MAX_EXTENSIONS: usize = 64;
 const MAX_SERIAL_BYTES: usize = 20;
 /// The context-specific tag of `uniformResourceIdentifier` (RFC 5280 §4.2.1.6).
 const URI_TAG: u32 = 6;
+
+/// The extensions of a leaf that this file or path validation knows; any other that is critical
+/// refuses. Name constraints belong to CAs (RFC 5280 §4.2.1.10).
+const KNOWN_EXTENSIONS: [Oid<'static>; 5] = [
+    OID_X509_EXT_BASIC_CONSTRAINTS,
+    OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+];
 
 /// What an X.509-SVID leaf says, once it keeps the rules. Its chain is yet to be verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +68,8 @@ pub enum SvidError {
     DuplicateExtension,
     #[error("the serial number must be positive and of at most 20 bytes (RFC 5280 §4.1.2.2)")]
     Serial,
+    #[error("the SVID has a critical extension that is not known in a leaf (RFC 5280 §4.2)")]
+    CriticalExtension,
     #[error("the certificate has no URI name, so it carries no SPIFFE ID (X509-SVID §2)")]
     NoUriSan,
     #[error("the certificate has {count} URI names; an SVID has exactly one (X509-SVID §2)")]
@@ -67,6 +84,8 @@ pub enum SvidError {
     KeyUsage(KeyUsageFault),
     #[error("extendedKeyUsage lacks {missing} (X509-SVID §4.4)")]
     ExtendedKeyUsage { missing: &'static str },
+    #[error("the SVID's key is not accepted: {0}")]
+    WeakKey(KeyFault),
 }
 
 /// What is wrong with a leaf's keyUsage.
@@ -93,6 +112,7 @@ impl SvidError {
             Self::TooLarge { .. } => "svid.too_large",
             Self::DuplicateExtension => "svid.duplicate_extension",
             Self::Serial => "svid.serial",
+            Self::CriticalExtension => "svid.critical_extension",
             Self::NoUriSan => "svid.no_uri_san",
             Self::TwoUriSans { .. } => "svid.two_uri_sans",
             Self::NoncanonicalId { .. } => "svid.noncanonical_id",
@@ -100,6 +120,7 @@ impl SvidError {
             Self::IsCa => "svid.is_ca",
             Self::KeyUsage(_) => "svid.key_usage",
             Self::ExtendedKeyUsage { .. } => "svid.extended_key_usage",
+            Self::WeakKey(_) => "svid.weak_key",
         }
     }
 }
@@ -123,10 +144,15 @@ impl Leaf {
         }
         check_serial(certificate.raw_serial())?;
         check_duplicates(certificate.extensions())?;
+        let mut extensions = certificate.extensions().iter();
+        if extensions.any(|e| e.critical && !KNOWN_EXTENSIONS.contains(&e.oid)) {
+            return Err(SvidError::CriticalExtension);
+        }
         let id = spiffe_id(&certificate)?;
         check_basic_constraints(&certificate)?;
         check_key_usage(&certificate)?;
         check_extended_key_usage(&certificate)?;
+        key::check_key(certificate.public_key()).map_err(SvidError::WeakKey)?;
         let facts = certificate::facts(der, &certificate)
             .ok_or(SvidError::Malformed("its validity cannot be represented"))?;
         Ok(Self { id, facts })
@@ -135,8 +161,10 @@ impl Leaf {
 
 fn check_serial(raw: &[u8]) -> Result<(), SvidError> {
     let negative = raw.first().is_none_or(|first| first & 0x80 != 0);
+    // X.690 §8.3.2: a zero stands in front only where it keeps the number positive.
+    let padded = matches!(raw, [0, next, ..] if next & 0x80 == 0);
     let significant = raw.iter().skip_while(|byte| **byte == 0).count();
-    if negative || significant == 0 || significant > MAX_SERIAL_BYTES {
+    if negative || padded || significant == 0 || significant > MAX_SERIAL_BYTES {
         return Err(SvidError::Serial);
     }
     Ok(())

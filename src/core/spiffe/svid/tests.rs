@@ -241,6 +241,20 @@ fn serial_numbers_are_positive_and_of_bounded_length() {
 }
 
 #[test]
+fn a_critical_extension_that_a_leaf_may_not_have_is_refused() {
+    for (oid, content) in [
+        (&[1, 3, 6, 1, 9][..], &[5, 0][..]),
+        (&[2, 5, 29, 99], &[5, 0]),
+        (&[2, 5, 29, 30], b"\x30\x0c\xa0\x0a\x30\x08\x82\x06a.test"),
+    ] {
+        accepts(|p| p.custom_extensions = vec![extension(oid, false, content)]);
+        refuses("svid.critical_extension", |p| {
+            p.custom_extensions = vec![extension(oid, true, content)];
+        });
+    }
+}
+
+#[test]
 fn what_is_not_one_whole_certificate_is_malformed() {
     let good = leaf(|_| {});
     let reason = |der: &[u8]| Leaf::read(der).unwrap_err().reason();
@@ -296,10 +310,13 @@ fn a_refused_certificate_still_says_what_it_claims_to_be_in_printable_text() {
     assert_eq!((nothing.id, nothing.serial, nothing.not_after), (None, None, None));
 }
 
+/// A CA without SPIFFE ID, changed in one point.
 fn issuer(change: impl FnOnce(&mut CertificateParams)) -> Result<Issuer, IssuerError> {
     Issuer::read(&leaf(|params| {
+        params.subject_alt_names.clear();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.extended_key_usages.clear();
         change(params);
     }))
 }
@@ -308,10 +325,90 @@ fn issuer(change: impl FnOnce(&mut CertificateParams)) -> Result<Issuer, IssuerE
 fn only_a_ca_that_may_sign_certificates_is_an_issuer() {
     let good = issuer(|_| {}).unwrap();
     assert_eq!((good.path_length, good.has_key_usage), (Some(1), true));
-    assert!(!issuer(|p| p.key_usages.clear()).unwrap().has_key_usage);
+    assert!(!good.may_sign_crls);
+    assert!(issuer(|p| p.key_usages.push(KeyUsagePurpose::CrlSign)).unwrap().may_sign_crls);
+    let without = issuer(|p| p.key_usages.clear()).unwrap();
+    assert!(!without.has_key_usage && without.may_sign_crls);
     assert_eq!(issuer(|p| p.is_ca = IsCa::NoCa), Err(IssuerError::NotCa));
     assert_eq!(issuer(|p| p.is_ca = IsCa::ExplicitNoCa), Err(IssuerError::NotCa));
     let crl_only = issuer(|p| p.key_usages = vec![KeyUsagePurpose::CrlSign]);
     assert_eq!(crl_only, Err(IssuerError::KeyUsage));
     assert_eq!(Issuer::read(b"").unwrap_err().reason(), "trust.malformed");
+    let trailing = [leaf(|p| p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), vec![0]];
+    assert_eq!(Issuer::read(&trailing.concat()), Err(IssuerError::Malformed));
+}
+
+#[test]
+fn an_issuer_with_a_spiffe_id_keeps_the_rules_of_svids_and_one_without_is_an_ordinary_ca() {
+    let with_id = |text: &'static str| {
+        move |p: &mut CertificateParams| {
+            p.subject_alt_names = vec![uri(text)];
+        }
+    };
+    let key_usage = |critical| {
+        move |p: &mut CertificateParams| {
+            p.key_usages.clear();
+            p.custom_extensions = vec![extension(KEY_USAGE, critical, &[3, 2, 2, 4])];
+        }
+    };
+    assert!(issuer(with_id("spiffe://demo.test")).is_ok());
+    assert!(issuer(with_id("https://ca.demo.test/a")).is_ok());
+    for text in ["spiffe://demo.test/ca", "spiffe://demo.test/", "SPIFFE://demo.test", "spiffe:x"] {
+        assert_eq!(issuer(with_id(text)), Err(IssuerError::Id), "{text}");
+    }
+    let two = issuer(|p| p.subject_alt_names = vec![uri("spiffe://a"), uri("https://a/")]);
+    assert_eq!(two, Err(IssuerError::Id));
+    for critical in [true, false] {
+        assert!(issuer(key_usage(critical)).is_ok());
+        let svid = issuer(|p| {
+            with_id("spiffe://demo.test")(p);
+            key_usage(critical)(p);
+        });
+        let expected = if critical { Ok(()) } else { Err(IssuerError::KeyUsageNotCritical) };
+        assert_eq!(svid.map(|_| ()), expected);
+    }
+    let absent = issuer(|p| {
+        with_id("spiffe://demo.test")(p);
+        p.key_usages.clear();
+    });
+    assert_eq!(absent, Err(IssuerError::KeyUsageNotCritical));
+}
+
+#[test]
+fn an_issuer_has_no_critical_extension_that_nobody_knows_and_none_twice() {
+    let with = |critical| {
+        issuer(|p| p.custom_extensions = vec![extension(&[1, 3, 6, 1, 9], critical, &[5, 0])])
+    };
+    assert!(with(false).is_ok());
+    assert_eq!(with(true), Err(IssuerError::CriticalExtension));
+    let policies = |critical| {
+        let content = [0x30, 8, 0x30, 6, 6, 4, 0x55, 0x1d, 0x20, 0];
+        issuer(|p| p.custom_extensions = vec![extension(&[2, 5, 29, 32], critical, &content)])
+    };
+    assert!(policies(false).is_ok());
+    assert_eq!(policies(true), Err(IssuerError::CriticalExtension));
+    let twice = issuer(|p| p.custom_extensions = vec![extension(KEY_USAGE, true, &[3, 2, 2, 4])]);
+    assert_eq!(twice, Err(IssuerError::Malformed));
+}
+
+/// The public key of P-256 becomes one of P-192 by one byte of its curve's name.
+fn on_p192(mut der: Vec<u8>) -> Vec<u8> {
+    const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    let at = der.windows(P256.len()).position(|window| window == P256).unwrap();
+    der[at + P256.len() - 1] = 1;
+    der
+}
+
+#[test]
+fn a_weak_key_is_named_in_a_leaf_and_in_an_issuer() {
+    let weak = on_p192(leaf(|_| {}));
+    assert_eq!(Leaf::read(&weak), Err(SvidError::WeakKey(KeyFault::Curve)));
+    assert_eq!(Links::read(&weak).unwrap().weak_key, Some(KeyFault::Curve));
+    let ca = leaf(|p| {
+        p.subject_alt_names.clear();
+        p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        p.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    });
+    assert!(Issuer::read(&ca).is_ok());
+    assert_eq!(Issuer::read(&on_p192(ca)), Err(IssuerError::WeakKey(KeyFault::Curve)));
 }

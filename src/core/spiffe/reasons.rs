@@ -1,0 +1,221 @@
+//! Every reason by which a connection or a caller is refused before there is a decision: the page
+//! `docs/reasons.md`.
+//!
+//! The codes themselves stand where the rules are checked; this list says of each what it means, where
+//! the rule is written and what the peer hears. A test holds the two together in both directions.
+
+/// One reason code, in the words of the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// What records, metrics and conformance cases carry. A code is never changed or used again.
+    pub code: &'static str,
+    pub says: &'static str,
+    /// Where the rule is written; empty where it is ours.
+    pub section: &'static str,
+    /// The TLS alert that the peer hears, by its name in RFC 8446 §6, or words in brackets.
+    pub alert: &'static str,
+}
+
+const BAD: &str = "bad_certificate";
+const EXPIRED: &str = "certificate_expired";
+const UNKNOWN_CA: &str = "unknown_ca";
+const REVOKED: &str = "certificate_revoked";
+const NONE: &str = "(none)";
+
+/// The reasons by what they are about, each list with its heading.
+pub const REASONS: [(&str, &[Reason]); 6] = [
+    ("The leaf: `svid`", SVID),
+    ("The chain and its bundle: `trust`", TRUST),
+    ("The peer: `peer`", PEER),
+    ("The handshake: `tls`", TLS),
+    ("Our own identity: `identity`", IDENTITY),
+    ("What makes a text no SPIFFE ID: `id`", ID),
+];
+
+const fn reason(
+    code: &'static str,
+    says: &'static str,
+    section: &'static str,
+    alert: &'static str,
+) -> Reason {
+    Reason { code, says, section, alert }
+}
+
+#[rustfmt::skip]
+const SVID: &[Reason] = &[
+    reason("svid.malformed", "The leaf is not the strict DER of one X.509 certificate of version 3.", "RFC 5280 §4.1", BAD),
+    reason("svid.too_large", "The leaf is larger than is read before anything is proven.", "", BAD),
+    reason("svid.duplicate_extension", "The leaf has the same extension twice.", "RFC 5280 §4.2", BAD),
+    reason("svid.serial", "The serial number is negative, zero, padded or longer than 20 bytes.", "RFC 5280 §4.1.2.2", BAD),
+    reason("svid.critical_extension", "The leaf has a critical extension that is not known, or one that only a CA may have.", "RFC 5280 §4.2", BAD),
+    reason("svid.no_uri_san", "The leaf has no URI name, so it carries no SPIFFE ID; other names are never read as one.", "X509-SVID §2", BAD),
+    reason("svid.two_uri_sans", "The leaf has more than one URI name.", "X509-SVID §2", BAD),
+    reason("svid.noncanonical_id", "The URI name is not a canonical SPIFFE ID; the text says which rule it breaks.", "SPIFFE-ID §2", BAD),
+    reason("svid.root_path", "The SPIFFE ID has no path, so it names a trust domain and no workload.", "X509-SVID §3.1", BAD),
+    reason("svid.is_ca", "The leaf is the certificate of a CA.", "X509-SVID §4.1", BAD),
+    reason("svid.key_usage", "The leaf's keyUsage is absent, not critical, lacks digitalSignature or has a right that only a CA may have.", "X509-SVID §4.3", BAD),
+    reason("svid.extended_key_usage", "The leaf's extendedKeyUsage is present and lacks serverAuth or clientAuth.", "X509-SVID §4.4", BAD),
+    reason("svid.weak_key", "The leaf's key is not RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, or Ed25519.", "", BAD),
+    reason("svid.expired", "The SVID's time is over.", "RFC 5280 §4.1.2.5", EXPIRED),
+    reason("svid.not_yet_valid", "The SVID's time has not begun; nothing is allowed for clocks that differ.", "RFC 5280 §4.1.2.5", EXPIRED),
+    reason("svid.validity", "The SVID ends before it begins.", "RFC 5280 §4.1.2.5", BAD),
+    reason("svid.revoked", "A list of revoked certificates by the SVID's issuer names it.", "RFC 5280 §6.3", REVOKED),
+];
+
+#[rustfmt::skip]
+const TRUST: &[Reason] = &[
+    reason("trust.no_bundle", "There is no bundle with roots for the trust domain that the ID names; no other is tried.", "Workload API §4.6", UNKNOWN_CA),
+    reason("trust.unknown_issuer", "No root in the bundle of the ID's own trust domain issued the chain.", "RFC 5280 §6.1", UNKNOWN_CA),
+    reason("trust.bad_signature", "A signature in the chain is not by the issuer that it names, or by a namesake that no key identifier tells apart.", "RFC 5280 §6.1.3", BAD),
+    reason("trust.algorithm", "A signature in the chain is made by an algorithm that is not accepted, such as with SHA-1 or MD5.", "", BAD),
+    reason("trust.weak_key", "An issuer's key is not RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, or Ed25519.", "", BAD),
+    reason("trust.intermediate_validity", "An intermediate is expired or not yet valid.", "RFC 5280 §6.1.3", EXPIRED),
+    reason("trust.root_expired", "The root that issued the chain is expired.", "RFC 5280 §4.1.2.5", UNKNOWN_CA),
+    reason("trust.root_not_yet_valid", "The root that issued the chain is not yet valid.", "RFC 5280 §4.1.2.5", UNKNOWN_CA),
+    reason("trust.revoked", "A list of revoked certificates by its issuer names an intermediate.", "RFC 5280 §6.3", REVOKED),
+    reason("trust.issuer_not_ca", "An issuer is no CA: its basicConstraints lack cA.", "X509-SVID §4.1", BAD),
+    reason("trust.issuer_key_usage", "An issuer's keyUsage lacks keyCertSign, an intermediate's is absent, or that of an issuer with a SPIFFE ID is not critical.", "X509-SVID §4.3", BAD),
+    reason("trust.issuer_id", "An issuer's SPIFFE ID is not one canonical ID without path.", "X509-SVID §3.2", BAD),
+    reason("trust.path_length", "The chain is longer than an issuer's path length allows.", "RFC 5280 §4.2.1.9", BAD),
+    reason("trust.critical_extension", "An issuer has a critical extension that is not known; a root is no exception.", "RFC 5280 §4.2", BAD),
+    reason("trust.extended_key_usage", "An intermediate's extendedKeyUsage does not allow the use.", "RFC 5280 §4.2.1.12", BAD),
+    reason("trust.name_constraints", "An issuer's name constraints do not allow the chain's names.", "RFC 5280 §4.2.1.10", BAD),
+    reason("trust.uri_name_constraints", "An issuer constrains the URI names below it, which is not supported: every such chain is refused.", "X509-SVID §4.2", BAD),
+    reason("trust.malformed", "A certificate in the chain other than the leaf does not parse.", "RFC 5280 §4.1", BAD),
+    reason("trust.chain_length", "More certificates were presented than are read.", "", BAD),
+    reason("trust.chain_bytes", "More bytes of certificates were presented than are read.", "", BAD),
+    reason("trust.path_budget", "The chain takes more steps to verify than are allowed.", "", BAD),
+];
+
+#[rustfmt::skip]
+const PEER: &[Reason] = &[
+    reason("peer.unexpected_id", "The server's SVID holds, but its ID is not the one that was dialled.", "", "access_denied"),
+    reason("peer.key_not_proven", "The peer did not prove that it holds the key of its certificate.", "RFC 8446 §4.4.3", "decrypt_error"),
+];
+
+#[rustfmt::skip]
+const TLS: &[Reason] = &[
+    reason("tls.not_tls", "The first bytes are not TLS.", "", NONE),
+    reason("tls.version", "The peer speaks no version of TLS that is enabled.", "RFC 8446 §4.2.1", "protocol_version"),
+    reason("tls.alpn", "The peer speaks no application protocol that is offered.", "RFC 7301 §3.2", "no_application_protocol"),
+    reason("tls.no_certificate", "The peer presented no certificate where one is required.", "RFC 8446 §4.4.2.4", "certificate_required"),
+    reason("tls.alert", "The peer ended the handshake with an alert: the text names it.", "RFC 8446 §6", NONE),
+    reason("tls.protocol", "The handshake broke a rule of TLS, or the two ends have nothing in common: the text says what.", "RFC 8446", "(the fault's)"),
+    reason("tls.closed", "The peer closed the connection during the handshake.", "", NONE),
+    reason("tls.io", "The connection failed during the handshake.", "", NONE),
+    reason("tls.timeout", "The handshake took too long.", "", NONE),
+];
+
+#[rustfmt::skip]
+const IDENTITY: &[Reason] = &[
+    reason("identity.unavailable", "There is no SVID of our own yet.", "Workload API §5.2.1", NONE),
+    reason("identity.expired", "Our own SVID's time is over and no newer one came.", "RFC 5280 §4.1.2.5", NONE),
+    reason("identity.withdrawn", "Our own SVID was withdrawn by its source.", "Workload API §5.2.1", NONE),
+];
+
+#[rustfmt::skip]
+const ID: &[Reason] = &[
+    reason("id.scheme", "The scheme is not `spiffe` in lower case.", "SPIFFE-ID §2", NONE),
+    reason("id.empty_trust_domain", "The trust domain is empty.", "SPIFFE-ID §2.1", NONE),
+    reason("id.trust_domain_character", "The trust domain holds more than a-z, 0-9, `.`, `-` and `_`.", "SPIFFE-ID §2.1", NONE),
+    reason("id.trust_domain_length", "The trust domain is longer than 255 bytes.", "SPIFFE-ID §2.3", NONE),
+    reason("id.empty_segment", "The path has an empty segment or ends in `/`.", "SPIFFE-ID §2.2", NONE),
+    reason("id.dot_segment", "The path has a `.` or `..` segment.", "SPIFFE-ID §2.2", NONE),
+    reason("id.path_character", "The path holds more than a-z, A-Z, 0-9, `.`, `-` and `_`.", "SPIFFE-ID §2.2", NONE),
+    reason("id.length", "The ID is longer than 2048 bytes.", "SPIFFE-ID §2.3", NONE),
+];
+
+/// What is known of a code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Reason> {
+    REASONS.iter().flat_map(|(_, reasons)| *reasons).find(|reason| reason.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    const HEAD: &str = "\
+# Why a connection or a caller is refused
+
+A connection that is refused before there is a decision is counted in a record of kind `refused`
+(`schemas/record.json`) and in the metrics, and makes one line in the log. All three carry one of these
+codes; a code keeps its meaning. The record and the line name the SPIFFE ID that the peer claims, and the
+serial number and the SHA-256 of its certificate. Nothing of that is proven.
+
+A refused client is told no more than the TLS alert; our log says the rest.
+
+What is accepted on purpose, since the standard only recommends it or leaves it to who issues:
+
+- A leaf without basicConstraints or without extendedKeyUsage, and one whose subjectAltName is not
+  critical although its subject is empty.
+- An issuer without SPIFFE ID, and one whose SPIFFE ID names another trust domain than its leaves.
+- An issuer without SPIFFE ID whose keyUsage is not critical, and such a root without keyUsage.
+- A root whose own signature uses SHA-1: nobody verifies it.
+- Without a list of revoked certificates (CRL) nothing is revoked. A list counts only for certificates
+  of the key that signed it, and it still revokes what it lists after its `nextUpdate`.
+";
+
+    fn page() -> String {
+        let mut page = HEAD.to_owned();
+        for (heading, reasons) in REASONS {
+            let _ = write!(
+                page,
+                "\n## {heading}\n\n| code | it says | rule | alert |\n|---|---|---|---|\n"
+            );
+            for Reason { code, says, section, alert } in reasons {
+                let _ = writeln!(page, "| `{code}` | {says} | {section} | {alert} |");
+            }
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_lists_every_reason() {
+        expect_test::expect_file!["../../../docs/reasons.md"].assert_eq(&page());
+    }
+
+    /// The families whose codes may stand nowhere but in this list and where they arise.
+    const FAMILIES: [&str; 6] = ["svid.", "trust.", "peer.", "tls.", "identity.", "id."];
+
+    /// Every string literal of the code that is spelt like a reason.
+    fn literals(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                if name != "tests" {
+                    literals(&path, found);
+                }
+            } else if name.ends_with(".rs") && !["tests.rs", "reasons.rs"].contains(&name) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                found.extend(code.split('"').filter(|part| is_code(part)).map(str::to_owned));
+            }
+        }
+    }
+
+    fn is_code(text: &str) -> bool {
+        let name = FAMILIES.iter().find_map(|family| text.strip_prefix(family));
+        name.is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        })
+    }
+
+    #[test]
+    fn every_reason_that_the_code_gives_is_listed_and_every_listed_one_is_given() {
+        let mut given = BTreeSet::new();
+        literals(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut given);
+        let listed: Vec<_> = REASONS.iter().flat_map(|(_, reasons)| *reasons).collect();
+        let codes: BTreeSet<_> = listed.iter().map(|reason| reason.code.to_owned()).collect();
+        assert_eq!(given.difference(&codes).collect::<Vec<_>>(), Vec::<&String>::new(), "unlisted");
+        assert_eq!(codes.difference(&given).collect::<Vec<_>>(), Vec::<&String>::new(), "unused");
+        assert_eq!(listed.len(), codes.len(), "a code stands twice");
+        assert_eq!(find("svid.expired").unwrap().alert, "certificate_expired");
+        assert_eq!(find("svid"), None);
+    }
+}
