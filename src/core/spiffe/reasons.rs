@@ -110,6 +110,12 @@ const TLS: &[Reason] = &[
 const IDENTITY: &[Reason] = &[
     reason("identity.unavailable", "There is no SVID of our own yet.", "Workload API §5.2.1", NONE),
     reason("identity.expired", "Our own SVID's time is over and no newer one came.", "RFC 5280 §4.1.2.5", NONE),
+    reason("identity.stale", "Less than a third of our own SVID's life is left and no newer one came; we still serve.", "RFC 5280 §4.1.2.5", NONE),
+    reason("identity.source_lost", "Nothing is heard of the source of our identity; we still serve.", "Workload API §4", NONE),
+    reason("identity.update_rejected", "What the source of our identity gave cannot be used; we serve with the last good one.", "Workload API §5.2", NONE),
+    reason("identity.bundle_rejected", "A foreign bundle cannot be read; nobody of its trust domain is trusted.", "Federation §4.2", NONE),
+    reason("identity.withdrawing", "The source says that we have no identity, and the grace runs.", "Workload API §5.2.1", NONE),
+    reason("clock.suspect", "Our clock is earlier than our release, our last record or our own SVID.", "RFC 5280 §4.1.2.5", NONE),
     reason("identity.withdrawn", "Our own SVID was withdrawn by its source.", "Workload API §5.2.1", NONE),
 ];
 
