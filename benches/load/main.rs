@@ -5,6 +5,7 @@
 mod caller;
 mod closed_loop;
 mod idle;
+mod reverify;
 mod trust;
 mod upstream;
 
@@ -30,6 +31,8 @@ enum Command {
     Run(closed_loop::Args),
     /// Opens connections, asks once on each, and holds them until standard input ends.
     Idle(idle::Args),
+    /// Opens connections of many SVIDs, ends a federation, and prints when they were cut.
+    Reverify(reverify::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
             Command::Trust { folder } => trust::serve(&folder).await,
             Command::Run(args) => closed_loop::run(args).await,
             Command::Idle(args) => idle::hold(args).await,
+            Command::Reverify(args) => reverify::measure(args).await,
         }
     })
 }

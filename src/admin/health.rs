@@ -89,7 +89,7 @@ fn answer<B>(report: &dyn Report, was_ready: &AtomicBool, request: &Request<B>) 
         return serve::not_found();
     }
     if request.method() != Method::GET {
-        return serve::only_get();
+        return serve::only("GET");
     }
     match request.uri().path() {
         // Neither store nor log is asked: a restart would mend neither.

@@ -1,13 +1,15 @@
 //! Two small HTTP servers: `health` for probes and metrics, `admin` for people on a Unix socket.
 //!
-//! What they tell comes from a [`Report`]; they change nothing. Each has a thread of its own, so that
-//! it answers while all serving threads are busy. The health server names no identity and no path.
+//! What they tell comes from a [`Report`]; what may be changed goes through a [`Control`], over the
+//! socket only. Each has a thread of its own, so that it answers while all serving threads are busy.
+//! The health server names no identity and no path.
 
 mod serve;
 mod health;
 mod socket;
 mod people;
 mod status;
+mod control;
 pub mod client;
 
 #[cfg(test)]
@@ -16,12 +18,13 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use control::{Block, Control, Refused, Unblock};
 pub use health::BoundHealth;
 pub use people::BoundAdmin;
 pub use serve::{ServeError, Server};
 pub use status::{
-    IdentitySourceStatus, IdentityStatus, ListenerStatus, LogStatus, Part, PartState, PolicyStatus,
-    Readiness, SourceTrouble, Status,
+    IdentitySourceStatus, IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PartState,
+    PolicyStatus, Readiness, SourceTrouble, Status,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
-//! The admin interface on its Unix socket: `GET /status` and `GET /readyz`, both JSON.
+//! The admin interface on its Unix socket, in JSON: `GET /status`, `GET /readyz`, `GET /blocked`,
+//! `POST /block`, `POST /unblock`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::HOST;
 use http::{Method, Request, StatusCode};
 use serde_json::json;
@@ -12,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::serve::{self, Reply, ServeError, Server};
 use super::socket::{PrivateSocket, SocketFile};
-use super::{Report, Settings};
+use super::{Control, Report, Settings, control};
 
 /// Commands at once; further ones wait in the backlog.
 const MAX_CONNECTIONS: usize = 32;
@@ -36,16 +38,25 @@ impl BoundAdmin {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn serve(self, report: Arc<dyn Report>) -> Result<Server, ServeError> {
+    pub fn serve(
+        self,
+        report: Arc<dyn Report>,
+        control: Arc<dyn Control>,
+    ) -> Result<Server, ServeError> {
         let PrivateSocket { listener, file } = self.0;
         serve::on_own_thread("admin", move || {
             let listener = UnixListener::from_std(listener)?;
-            Ok(accept(listener, file, report))
+            Ok(accept(listener, file, report, control))
         })
     }
 }
 
-async fn accept(listener: UnixListener, file: SocketFile, report: Arc<dyn Report>) -> Infallible {
+async fn accept(
+    listener: UnixListener,
+    file: SocketFile,
+    report: Arc<dyn Report>,
+    control: Arc<dyn Control>,
+) -> Infallible {
     // Removed when the loop is dropped.
     let _file = file;
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -60,13 +71,14 @@ async fn accept(listener: UnixListener, file: SocketFile, report: Arc<dyn Report
                 continue;
             }
         };
-        if !stream.peer_cred().is_ok_and(|peer| may_ask(&peer)) {
+        let Some(peer) = stream.peer_cred().ok().filter(may_ask) else {
             tracing::warn!("another user tried the admin socket");
             continue;
-        }
-        let report = Arc::clone(&report);
+        };
+        let (report, control) = (Arc::clone(&report), Arc::clone(&control));
         tokio::spawn(async move {
-            serve::connection(stream, |request| answer(&*report, request)).await;
+            let answer = |request: &_| answer(&*report, &*control, request, peer.uid());
+            serve::connection(stream, answer).await;
             drop(slot);
         });
     }
@@ -77,13 +89,23 @@ fn may_ask(peer: &UCred) -> bool {
     peer.uid() == 0 || peer.uid() == rustix::process::geteuid().as_raw()
 }
 
-fn answer<B>(report: &dyn Report, request: &Request<B>) -> Reply {
+fn answer(
+    report: &dyn Report,
+    control: &dyn Control,
+    request: &Request<Bytes>,
+    user: u32,
+) -> Reply {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if !host.is_some_and(|host| HOSTS.contains(&host)) {
         return serve::text(StatusCode::MISDIRECTED_REQUEST, "unknown host\n");
     }
     match (request.uri().path(), request.method() == Method::GET) {
-        ("/status" | "/readyz", false) => serve::only_get(),
+        ("/block" | "/unblock", _) if request.method() == Method::POST => {
+            control::answer(control, request, user)
+        }
+        ("/block" | "/unblock", _) => serve::only("POST"),
+        ("/status" | "/readyz" | "/blocked", false) => serve::only("GET"),
+        ("/blocked", true) => json_reply(StatusCode::OK, &json!({ "blocked": control.blocked() })),
         ("/status", true) => {
             let status = serde_json::to_value(report.status()).unwrap_or_default();
             json_reply(StatusCode::OK, &status)
@@ -100,6 +122,6 @@ fn answer<B>(report: &dyn Report, request: &Request<B>) -> Reply {
     }
 }
 
-fn json_reply(status: StatusCode, body: &serde_json::Value) -> Reply {
+pub(super) fn json_reply(status: StatusCode, body: &serde_json::Value) -> Reply {
     serve::reply(status, "application/json", format!("{body}\n"))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +22,8 @@ pub(super) type Reply = Response<Full<Bytes>>;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A probe's head has a few hundred bytes; hyper's own smallest buffer is 8 KiB.
 const MAX_HEAD_BYTES: usize = 16 << 10;
+/// A change that is asked for is a SPIFFE ID and a sentence.
+const MAX_BODY_BYTES: usize = 16 << 10;
 /// After a failed accept, such as without free file descriptors: neither spin nor give up.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -88,11 +90,14 @@ where
 pub(super) async fn connection<S, A>(stream: S, answer: A)
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    A: Fn(&Request<Incoming>) -> Reply,
+    A: Fn(&Request<Bytes>) -> Reply,
 {
-    let service = service_fn(|request| {
-        let reply = answer(&request);
-        async move { Ok::<_, Infallible>(reply) }
+    let service = service_fn(async |request: Request<Incoming>| {
+        let (parts, body) = request.into_parts();
+        Ok::<_, Infallible>(match Limited::new(body, MAX_BODY_BYTES).collect().await {
+            Ok(body) => answer(&Request::from_parts(parts, body.to_bytes())),
+            Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broke off\n"),
+        })
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -124,8 +129,8 @@ pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "not found\n")
 }
 
-pub(super) fn only_get() -> Reply {
-    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n");
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+pub(super) fn only(method: &'static str) -> Reply {
+    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {method} is allowed\n"));
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
     reply
 }

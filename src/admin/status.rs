@@ -49,6 +49,12 @@ pub struct Status {
     pub identity: Option<IdentityStatus>,
     #[serde(default)]
     pub identity_source: IdentitySourceStatus,
+    /// `null` until there are some, and where no listener takes JWT-SVIDs.
+    #[serde(default)]
+    pub jwt_bundles: Option<JwtStatus>,
+    /// How many entries the deny-list has.
+    #[serde(default)]
+    pub blocked: u64,
     /// `null` until there is one.
     pub policy: Option<PolicyStatus>,
     pub log: LogStatus,
@@ -88,6 +94,15 @@ pub struct SourceTrouble {
     pub reason: String,
     pub text: String,
     pub since: Timestamp,
+}
+
+/// The keys that JWT-SVIDs are verified with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JwtStatus {
+    /// When the source last gave them: while it is away they stand as they are.
+    pub updated: Timestamp,
+    /// How many usable keys each trust domain has.
+    pub keys: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use portreeve_core::Timestamp;
 
 use super::*;
+use crate::identity::Denial;
 
 const SECRET_TEXT: &str = "spiffe://td/orders expired";
 
@@ -26,6 +27,8 @@ impl Report for Fixed {
             readiness: self.readiness(),
             identity: None,
             identity_source: IdentitySourceStatus::default(),
+            jwt_bundles: None,
+            blocked: 0,
             policy: None,
             log: LogStatus {
                 target: "stdout".to_owned(),
@@ -41,6 +44,30 @@ impl Report for Fixed {
 
     fn metrics(&self, accept: Option<&str>) -> (&'static str, String) {
         ("text/plain", format!("metrics for {}\n", accept.unwrap_or("all")))
+    }
+}
+
+/// The changes that were asked for.
+#[derive(Default)]
+struct Changes(Mutex<Vec<String>>);
+
+impl Control for Changes {
+    fn blocked(&self) -> Vec<Denial> {
+        Vec::new()
+    }
+
+    fn block(&self, block: Block, user: u32) -> Result<Denial, Refused> {
+        if block.reason.is_empty() {
+            return Err(Refused { text: "no reason".to_owned() });
+        }
+        self.0.lock().unwrap().push(format!("{block:?} by {user}"));
+        let Block { spiffe_id, reason, .. } = block;
+        Ok(Denial { spiffe_id, reason, since: Timestamp::from_unix_seconds(1), until: None })
+    }
+
+    fn unblock(&self, spiffe_id: &str, _user: u32) -> Result<Option<Denial>, Refused> {
+        self.0.lock().unwrap().push(format!("unblock {spiffe_id}"));
+        Ok(None)
     }
 }
 
@@ -168,7 +195,7 @@ fn a_server_ends_when_it_is_dropped() {
 fn admin(dir: &Path, report: Arc<Fixed>) -> (PathBuf, Server) {
     let socket = dir.join("private/admin.sock");
     let bound = BoundAdmin::bind(&Settings { socket: socket.clone() }).unwrap();
-    (socket, bound.serve(report).unwrap())
+    (socket, bound.serve(report, Arc::new(Changes::default())).unwrap())
 }
 
 fn ask_admin(socket: &Path, method: &str, path: &str, host: &str) -> String {
@@ -212,6 +239,11 @@ fn a_foreign_host_and_a_change_are_refused() {
         ("POST", "/status", "localhost", "405"),
         ("DELETE", "/readyz", "portreeve", "405"),
         ("GET", "/metrics", "localhost", "404"),
+        ("GET", "/blocked", "localhost", "200"),
+        ("POST", "/blocked", "localhost", "405"),
+        ("GET", "/block", "localhost", "405"),
+        ("POST", "/block", "localhost", "415"),
+        ("POST", "/block", "evil.example.org", "421"),
         ("GET", "/readyz", "portreeve", "200"),
     ] {
         let answer = ask_admin(&socket, method, path, host);
@@ -220,6 +252,31 @@ fn a_foreign_host_and_a_change_are_refused() {
             assert!(answer.contains(header), "{header}: {answer}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_change_is_asked_for_in_json_and_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("admin.sock");
+    let bound = BoundAdmin::bind(&Settings { socket: socket.clone() }).unwrap();
+    let changes = Arc::new(Changes::default());
+    let _server = bound.serve(fixed(ready()), Arc::clone(&changes) as _).unwrap();
+    let block = |reason: &str| Block {
+        spiffe_id: "spiffe://td/web".to_owned(),
+        reason: reason.to_owned(),
+        for_seconds: None,
+    };
+    let answer = client::post(&socket, "/block", &block("its key leaked")).await.unwrap();
+    assert_eq!(answer["blocked"]["spiffe_id"], "spiffe://td/web");
+    let error = client::post(&socket, "/block", &block("")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the sidecar refused `/block`: no reason");
+    let error = client::post(&socket, "/unblock", &block("r")).await.unwrap_err().to_string();
+    assert!(error.contains("not understood: unknown field `reason`"), "{error}");
+    let error = client::post(&socket, "/block", &"x".repeat(64 << 10)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the sidecar answered 413 Payload Too Large to `/block`");
+    let made = changes.0.lock().unwrap().clone();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(made[0].contains(&format!("by {}", rustix::process::geteuid().as_raw())), "{made:?}");
 }
 
 #[test]

@@ -341,11 +341,22 @@ fn every_kind_of_event_fits_the_schema() {
         Event::IdentityDegraded { reason: "identity.stale", cause: "nobody answers" },
         Event::ClockSuspect { earliest: Timestamp::from_unix_seconds(1), evidence: "svid" },
         Event::ClockSet,
+        Event::ConnectionCut { spiffe_id: Some(&id), reason: "trust.no_bundle", connections: 2 },
+        Event::ConnectionCut { spiffe_id: None, reason: "trust.no_bundle", connections: 9 },
+        Event::Blocked {
+            spiffe_id: "spiffe://td",
+            reason: "a\"b",
+            until: Some(not_after),
+            user: 0,
+        },
+        Event::Blocked { spiffe_id: "spiffe://td/web", reason: "r", until: None, user: 1_000 },
+        Event::Unblocked { spiffe_id: "spiffe://td", user: 0 },
+        Event::BlockExpired { spiffe_id: "spiffe://td/web" },
     ] {
         log.event(&event);
     }
     runtime.block_on(log.close());
-    assert_eq!(records(dir.path()).len(), 11);
+    assert_eq!(records(dir.path()).len(), 17);
 }
 
 /// All records, each checked against the schema, with numbers that begin at 1 and have no gap.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use policy::report::printable;
 
+mod block;
 mod call;
 mod config_check;
 mod conformance;
@@ -78,6 +79,8 @@ enum Command {
     Tail(tail::Args),
     Status(status::Args),
     Doctor(doctor::Args),
+    Block(block::Args),
+    Unblock(block::UnblockArgs),
     Whoami(whoami::Args),
     Call(call::Args),
     Conformance(conformance::Args),
@@ -123,6 +126,8 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Tail(args) => tail::run(args),
         Command::Status(args) => status::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Block(args) => block::run(args),
+        Command::Unblock(args) => block::unblock(args),
         Command::Whoami(args) => whoami::run(args),
         Command::Call(args) => call::run(args),
         Command::Conformance(args) => conformance::run(args),

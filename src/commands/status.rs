@@ -119,6 +119,14 @@ fn in_words(status: &Status) -> String {
     for (name, text) in &source.unusable_bundles {
         line("  unusable", format!("{name}: {text}"));
     }
+    if let Some(jwt) = &status.jwt_bundles {
+        let keys = jwt.keys.iter().map(|(name, keys)| format!("{name} ({keys})"));
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        line("jwt keys", format!("{keys}; updated {} ago", age(jwt.updated)));
+    }
+    if status.blocked > 0 {
+        line("  blocked", format!("{}; `portreeve block --list` shows them", status.blocked));
+    }
     match &status.policy {
         None => line("policy", "none yet".to_owned()),
         Some(policy) => {
@@ -168,6 +176,7 @@ fn span(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use expect_test::{Expect, expect};
@@ -176,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::admin::{
-        IdentitySourceStatus, IdentityStatus, LogStatus, Part, PolicyStatus, Readiness,
+        IdentitySourceStatus, IdentityStatus, JwtStatus, LogStatus, Part, PolicyStatus, Readiness,
     };
 
     fn sample() -> Status {
@@ -199,6 +208,11 @@ mod tests {
                 last_answer: Some(at(99_000)),
                 ..IdentitySourceStatus::default()
             },
+            jwt_bundles: Some(JwtStatus {
+                updated: at(99_000),
+                keys: BTreeMap::from([("td".to_owned(), 2)]),
+            }),
+            blocked: 0,
             policy: Some(PolicyStatus {
                 source: "/srv/policy".to_owned(),
                 commit: "4f1c2d3e4f1c2d3e".to_owned(),
@@ -234,6 +248,7 @@ mod tests {
                 identity   spiffe://td/orders, 47m 2s left
                   trusts   td
                   source   Workload API at `/api.sock`, last heard 16m 40s ago
+                jwt keys   td (2); updated 16m 40s ago
                 policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
                   ways     3 native, 1 interpreter, 0 always
                 log        /log, written; next record 7, 0 queued, 0 lost
@@ -255,6 +270,7 @@ mod tests {
                   part     identity not_ready: no SVID yet (identity.unavailable)
                 identity   none yet
                   source   Workload API at `/api.sock`, last heard 16m 40s ago
+                jwt keys   td (2); updated 16m 40s ago
                 policy     none yet
                 log        /log, written; next record 7, 0 queued, 0 lost
             "#]],

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request};
+use ::http::{Method, Request};
 use portreeve_core::request::{Enforcement, Head, Relaxed, Scheme};
 
 use super::check::Check;
@@ -14,12 +14,14 @@ use super::quote::quoted;
 use super::raw;
 use super::scalars::Name;
 use super::shape::nearest;
-use crate::{forward, listen};
+use crate::{forward, http, listen};
 
 /// The route that exists without being written.
 const DEFAULT_ROUTE: &str = "default";
 /// The handshake and the head of a slow caller hold a slot this long at most.
 const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Clocks that are further apart are broken, and every token would hold that much longer.
+const MAX_JWT_LEEWAY: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 pub(super) fn listeners(check: &mut Check<'_>, file: &raw::File) -> Vec<listen::Settings> {
@@ -31,6 +33,7 @@ pub(super) fn listeners(check: &mut Check<'_>, file: &raw::File) -> Vec<listen::
         let default_upstream = default_upstream(check, &at, raw, &file.upstreams);
         let routes = routes(check, &at, raw, &file.upstreams, default_upstream);
         let limits = limits(check, &at.key("limits"), &raw.limits);
+        let callers = callers(check, &at, raw, &file.service);
         let address = check.address(&at.key("address"), &raw.address)?;
         if address.port() != 0 && !taken.insert(address) {
             check.refuse(&at.key("address"), format!("`{address}` is another listener's address"));
@@ -45,9 +48,51 @@ pub(super) fn listeners(check: &mut Check<'_>, file: &raw::File) -> Vec<listen::
             },
             routes,
             limits,
+            callers,
+            tls12: raw.tls.min_version == raw::TlsVersion::V12,
         })
     });
     read.flatten().collect()
+}
+
+fn callers(
+    check: &mut Check<'_>,
+    at: &At,
+    raw: &raw::Listener,
+    service: &Name,
+) -> http::CallerSettings {
+    let proof = match raw.callers {
+        raw::Callers::X509 => http::Proof::X509,
+        raw::Callers::Jwt => http::Proof::Jwt,
+        raw::Callers::Both => http::Proof::Both,
+        raw::Callers::Either => http::Proof::Either,
+    };
+    let audience = at.key("audience");
+    match (proof.takes_tokens(), &raw.audience[..]) {
+        (true, []) => {
+            let hint = format!(
+                "name what tokens for us are issued for: our SPIFFE ID, or `{}`",
+                service.as_str()
+            );
+            check.refuse_with(&audience, "missing: any service's JWT-SVID would do", &hint);
+        }
+        (false, [_, ..]) => {
+            let hint = "set `callers` to `jwt`, `both` or `either`, or leave it out";
+            check.refuse_with(&audience, "no JWT-SVIDs are taken here", hint);
+        }
+        (true, [_, ..]) | (false, []) => {}
+    }
+    for (index, name) in raw.audience.iter().enumerate() {
+        if raw.audience.iter().take(index).any(|earlier| earlier == name) {
+            check.refuse(&audience.index(index), format!("{} stands twice", quoted(name)));
+        }
+    }
+    let leeway = Duration::ZERO..=MAX_JWT_LEEWAY;
+    http::CallerSettings {
+        proof,
+        audience: raw.audience.clone(),
+        leeway: check.duration(&at.key("jwt_leeway"), &raw.jwt_leeway, leeway),
+    }
 }
 
 /// Where there is one upstream only, it need not be named.
@@ -191,6 +236,9 @@ fn limits(check: &mut Check<'_>, at: &At, raw: &raw::ListenerLimits) -> listen::
             &raw.idle_timeout,
             Duration::from_secs(1)..=DAY,
         ),
+        max_connection_age: raw.max_connection_age.as_ref().map(|age| {
+            check.duration(&at.key("max_connection_age"), age, Duration::from_secs(1)..=DAY)
+        }),
         header_bytes: u32::try_from(header_bytes).unwrap_or(u32::MAX),
         streams: raw.streams,
     }

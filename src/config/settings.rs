@@ -26,6 +26,11 @@ pub(super) fn config(
     let listeners = listeners::listeners(check, file);
     let identity = identity_source::identity(check, &file.identity, env);
     let identity_timeout = identity_source::timeout(check, &file.identity);
+    let takes_tokens = listeners.iter().any(|listener| listener.callers.proof.takes_tokens());
+    if takes_tokens && file.identity.source == raw::IdentitySource::Files {
+        let message = "files hold no JWT bundles, and a listener takes JWT-SVIDs";
+        check.refuse(&root.key("identity").key("source"), message);
+    }
     let policy = policy::policy(check, &file.policy, &state_dir);
     let log = log(check, &file.log, &state_dir);
     let health = health(check, &file.health, &file.listeners);

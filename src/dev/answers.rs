@@ -1,7 +1,5 @@
 //! What each call of the Workload API answers to a caller, composed from the present state.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use portreeve_core::spiffe::jwt::DEFAULT_LEEWAY;
 use portreeve_core::spiffe::{JwtAuthorities, SpiffeId};
@@ -75,7 +73,9 @@ impl Domain {
     pub(super) fn jwt_bundles(&self, uid: u32) -> Result<JwtBundlesResponse, Status> {
         self.entries_of(uid)?;
         let keys = Bytes::from(jwt::key_set(self.jwt_authorities()));
-        Ok(JwtBundlesResponse { bundles: BTreeMap::from([(self.id(), keys)]) })
+        let mut bundles = self.federated_jwt.clone();
+        bundles.insert(self.id(), keys);
+        Ok(JwtBundlesResponse { bundles })
     }
 
     /// As SPIRE: a token that does not hold is an invalid argument.

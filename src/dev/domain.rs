@@ -31,6 +31,8 @@ pub(super) struct Domain {
     pub(super) entries: Vec<(Entry, Issued)>,
     /// Concatenated DER, by the ID of the foreign trust domain.
     pub(super) federated: BTreeMap<String, Bytes>,
+    /// JWK sets, by the ID of the foreign trust domain.
+    pub(super) federated_jwt: BTreeMap<String, Bytes>,
     pub(super) fault: Fault,
     /// A stream ends when this is no longer what it was at its start.
     pub(super) streams: u64,
@@ -58,6 +60,7 @@ impl Domain {
             old: Vec::new(),
             entries: Vec::new(),
             federated: BTreeMap::new(),
+            federated_jwt: BTreeMap::new(),
             fault: Fault::None,
             streams: 0,
         })

@@ -52,6 +52,12 @@ impl JwtAuthority {
             .map_err(|source| AuthorityError::Sign { subject: id.to_string(), source })
     }
 
+    /// The key set that verifies what this authority signs.
+    #[must_use]
+    pub fn key_set(&self) -> String {
+        key_set(std::iter::once(self))
+    }
+
     /// The public key as a JWK, without `use`: so SPIRE hands them to workloads.
     fn jwk(&self) -> Value {
         // An uncompressed point: 0x04, then both coordinates.

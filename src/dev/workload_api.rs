@@ -141,6 +141,20 @@ impl WorkloadApi {
         domain.active.x509.issue(id, domain.ttl)
     }
 
+    /// Signs a JWT-SVID without asking who wants it.
+    ///
+    /// # Errors
+    /// Signing fails.
+    pub fn issue_jwt(
+        &self,
+        id: &SpiffeId,
+        audience: &[String],
+        ttl: Duration,
+    ) -> Result<String, AuthorityError> {
+        let domain = self.domain.borrow();
+        domain.active.jwt.sign(id, audience, domain.clock.now(), ttl)
+    }
+
     /// The roots of the trust domain, the oldest first.
     #[must_use]
     pub fn bundle(&self) -> Vec<CertificateDer<'static>> {
@@ -187,11 +201,20 @@ impl WorkloadApi {
         });
     }
 
+    /// Hands out this JWK set (not checked) for a foreign trust domain.
+    pub fn federate_jwt(&self, foreign: &TrustDomain, key_set: impl Into<Bytes>) {
+        let (key, key_set) = (format!("spiffe://{foreign}"), key_set.into());
+        self.domain.send_modify(|domain| {
+            domain.federated_jwt.insert(key, key_set);
+        });
+    }
+
     /// Hands out no bundle for a foreign trust domain any more.
     pub fn defederate(&self, foreign: &TrustDomain) {
         let key = format!("spiffe://{foreign}");
         self.domain.send_modify(|domain| {
             domain.federated.remove(&key);
+            domain.federated_jwt.remove(&key);
         });
     }
 

@@ -106,7 +106,7 @@ impl Drop for Exchange {
         let log = &self.connection.gate.log;
         let duration = self.started.elapsed();
         if !self.complete && self.failure.is_none() {
-            self.failure = Some("caller.broke_off");
+            self.failure = Some(self.slot().reason().unwrap_or("caller.broke_off"));
         }
         let is_due = self.notable || self.failure.is_some() || duration > LONG || log.end_records();
         if !is_due {

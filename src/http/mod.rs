@@ -1,4 +1,4 @@
-//! One HTTP request: canonical head, route, decision, record, forward, reply.
+//! One HTTP request: canonical head, route, caller, decision, record, forward, reply.
 //!
 //! [`handle`] calls one function a phase. What enters is what hyper parsed; what leaves is the
 //! upstream's response or our own answer. No phase is skipped on any path to the upstream: the
@@ -31,15 +31,21 @@ use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
 
 mod body;
+mod caller;
 mod exchange;
+mod goaway;
 mod reply;
 mod serve;
+mod tokens;
 mod tunnel;
 
 pub use body::ReplyBody;
+pub use caller::{CallerSettings, Callers, Proof};
 pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
+pub use tokens::Tokens;
 
+use caller::{Caller, CallerError};
 use exchange::Exchange;
 use reply::{Answer, Dialect};
 
@@ -48,6 +54,8 @@ use reply::{Answer, Dialect};
 pub struct Gate {
     pub listener: Arc<str>,
     pub mode: Enforcement,
+    /// How its callers prove who they are.
+    pub callers: Callers,
     /// Swapped whole by a reload.
     pub routing: ArcSwap<Routing>,
     pub policy: Store,
@@ -67,13 +75,16 @@ pub struct Routing {
     pub metrics: ListenerMetrics,
 }
 
-/// One connection whose peer is proven.
+/// One connection whose peer is proven, or must prove itself at every request.
 #[derive(Debug)]
 pub struct Connection {
     pub gate: Arc<Gate>,
+    /// Of the peer as its handshake left it.
     pub facts: Arc<ConnectionFacts>,
-    /// The caller's SPIFFE ID as the upstream is told it.
+    /// The peer's SPIFFE ID as the upstream is told it.
     pub caller: Option<HeaderValue>,
+    /// The JWT-SVIDs that were verified on it.
+    pub tokens: Tokens,
     pub registration: Registration,
     /// Its place among the listener's connections, which a tunnel keeps after serving has ended.
     pub place: OwnedSemaphorePermit,
@@ -82,6 +93,8 @@ pub struct Connection {
 /// A request that policy was asked about, with what it decided and the revision that did.
 struct Decided {
     access: AccessRequest,
+    /// The caller's SPIFFE ID as the upstream is told it.
+    caller: Option<HeaderValue>,
     routing: Arc<Routing>,
     /// Of the route, for its metrics.
     route: usize,
@@ -96,6 +109,15 @@ struct Taken {
     routing: Arc<Routing>,
     /// The route's name, index and upstream; `None` where none matches.
     route: Option<(Arc<str>, usize, Arc<Upstream>)>,
+}
+
+/// Why a request never became a decision.
+struct Refused {
+    answer: Answer,
+    reason: &'static str,
+    /// Who the caller says it is, where the connection proves nobody else.
+    claimed: Option<ClaimedIdentity>,
+    detail: Option<String>,
 }
 
 /// What is known of a request before anything was decided.
@@ -115,13 +137,16 @@ pub(crate) async fn handle(
     let caller_upgrade = tunnel::caller_side(&mut request);
     let (parts, body) = request.into_parts();
 
-    let asked = match take_head(connection, parts) {
-        Ok(taken) => ask_policy(connection, taken).await,
+    let taken = still_proven(connection)
+        .and_then(|()| take_head(connection, parts))
+        .and_then(|taken| authenticate(connection, taken));
+    let asked = match taken {
+        Ok((taken, caller)) => ask_policy(connection, taken, caller).await,
         Err(refused) => Err(refused),
     };
     let mut decided = match asked {
         Ok(decided) => decided,
-        Err((answer, reason)) => return refuse(connection, &arrival, answer, reason),
+        Err(refused) => return refuse(connection, &arrival, refused),
     };
     let Some(receipt) = record(connection, &arrival.id, &decided).await else {
         return decided.counted(arrival.answer(Answer::Unavailable, None));
@@ -148,15 +173,15 @@ async fn exchange(
     caller_upgrade: Option<OnUpgrade>,
 ) -> Response<ReplyBody> {
     let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { access, upstream, decision, .. } = decided;
+    let Decided { access, caller, upstream, decision, .. } = decided;
     let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
     // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
     let effects = if is_shadow { Effects::default() } else { decision.effects };
     let (body, progress) = RequestBody::new(body);
     let exchange = Exchange::begin(connection, arrival, receipt, progress, is_shadow);
     let head = reply::change_request(access.head, &effects);
-    let caller = connection.caller.as_ref();
-    let sent = forward::forward(permit, exchange.receipt(), &upstream, head, caller, body).await;
+    let (receipt, caller) = (exchange.receipt(), caller.as_ref());
+    let sent = forward::forward(permit, receipt, &upstream, head, caller, body).await;
     match sent {
         Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
         Err(error) => upstream_failed(exchange, &error, dialect, &id),
@@ -187,8 +212,18 @@ impl Arrival {
     }
 }
 
+/// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
+/// that ends its connection may come a moment later than its request.
+fn still_proven(connection: &Connection) -> Result<(), Refused> {
+    let now = connection.gate.clock.now();
+    match connection.registration.slot().refusal(now) {
+        None => Ok(()),
+        Some(reason) => Err((Answer::Unproven, reason).into()),
+    }
+}
+
 /// The canonical head, as the route takes it that is found by it.
-fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'static str)> {
+fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, Refused> {
     let refused = |refusal: HeadRefusal| (Answer::BadRequest, refusal.reason());
     let draft = Draft::read(parts, Scheme::Https).map_err(refused)?;
     let routing = connection.gate.routing.load_full();
@@ -199,11 +234,18 @@ fn take_head(connection: &Connection, parts: Parts) -> Result<Taken, (Answer, &'
     Ok(Taken { head, routing, route })
 }
 
+/// Proves who asks, and leaves a head without the token that did.
+fn authenticate(connection: &Connection, mut taken: Taken) -> Result<(Taken, Caller), Refused> {
+    let caller = caller::authenticate(connection, &mut taken.head.headers)?;
+    Ok((taken, caller))
+}
+
 /// Takes the facts and decides, under one revision from beginning to end.
 async fn ask_policy(
     connection: &Connection,
     taken: Taken,
-) -> Result<Decided, (Answer, &'static str)> {
+    caller: Caller,
+) -> Result<Decided, Refused> {
     let gate = &connection.gate;
     let Taken { head, routing, route } = taken;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
@@ -212,7 +254,7 @@ async fn ask_policy(
         time: gate.clock.now(),
         direction: Direction::Inbound,
         enforcement: gate.mode,
-        connection: Arc::clone(&connection.facts),
+        connection: caller.facts,
         head,
         route: name,
         body: Body::NotRead,
@@ -220,7 +262,7 @@ async fn ask_policy(
     let began = Instant::now();
     let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
-    Ok(Decided { access, routing, route, upstream, bundle, decision })
+    Ok(Decided { access, caller: caller.name, routing, route, upstream, bundle, decision })
 }
 
 /// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.
@@ -237,28 +279,50 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
 }
 
 /// Answers and counts a request that never became a decision (invariant 7).
-fn refuse(
-    connection: &Connection,
-    arrival: &Arrival,
-    answer: Answer,
-    reason: &'static str,
-) -> Response<ReplyBody> {
+fn refuse(connection: &Connection, arrival: &Arrival, refused: Refused) -> Response<ReplyBody> {
+    let Refused { answer, reason, claimed, detail } = refused;
     let response = arrival.answer(answer, None);
-    connection.refused(reason, Some(arrival.id), None);
+    connection.count(reason, Some(arrival.id), claimed, detail);
     connection.gate.routing.load().metrics.answered(None, response.status());
     response
 }
 
+impl From<(Answer, &'static str)> for Refused {
+    fn from((answer, reason): (Answer, &'static str)) -> Self {
+        Self { answer, reason, claimed: None, detail: None }
+    }
+}
+
+impl From<CallerError> for Refused {
+    fn from(error: CallerError) -> Self {
+        tracing::debug!(reason = error.reason(), "refused a request: {error}");
+        let (answer, reason) = (Answer::Unauthenticated, error.reason());
+        let claimed = error.claimed().map(ClaimedIdentity::of_id);
+        Self { answer, reason, claimed, detail: Some(error.to_string()) }
+    }
+}
+
 impl Connection {
+    /// Counts what never became a request.
+    fn refused(&self, reason: &'static str, detail: Option<String>) {
+        self.count(reason, None, None, detail);
+    }
+
     /// Counts what never became a decision.
-    fn refused(&self, reason: &'static str, id: Option<DecisionId>, detail: Option<String>) {
+    fn count(
+        &self,
+        reason: &'static str,
+        id: Option<DecisionId>,
+        claimed: Option<ClaimedIdentity>,
+        detail: Option<String>,
+    ) {
         let source = &self.facts.source;
         self.gate.metrics.refused(reason);
         self.gate.log.refused(Refusal {
             stage: "http",
             reason,
             source: source.address.ip(),
-            claimed: ClaimedIdentity::of_source(source),
+            claimed: claimed.or_else(|| ClaimedIdentity::of_source(source)),
             id,
             detail,
         });

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Response, StatusCode, Version, response};
 use portreeve_core::policy::Effects;
@@ -36,6 +36,10 @@ pub(super) enum Dialect {
 pub(super) enum Answer {
     /// The head has no canonical form.
     BadRequest,
+    /// Nobody proven asks.
+    Unauthenticated,
+    /// The identity that the connection was made with holds no more.
+    Unproven,
     /// Policy says no.
     Denied,
     /// No route: the host or path is not served here.
@@ -61,6 +65,8 @@ impl Answer {
     const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unproven => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -70,10 +76,12 @@ impl Answer {
     }
 
     /// The status codes of gRPC: 3 invalid argument, 7 permission denied, 12 unimplemented,
-    /// 14 unavailable.
+    /// 14 unavailable, 16 unauthenticated.
     const fn grpc_status(self) -> &'static str {
         match self {
             Self::BadRequest => "3",
+            Self::Unauthenticated => "16",
+            Self::Unproven => "16",
             Self::Denied => "7",
             Self::NoRoute => "12",
             Self::Unavailable | Self::BadGateway | Self::GatewayTimeout => "14",
@@ -83,6 +91,8 @@ impl Answer {
     const fn sentence(self) -> &'static str {
         match self {
             Self::BadRequest => "the request is ambiguous or malformed",
+            Self::Unauthenticated => "the caller is not proven",
+            Self::Unproven => "the caller's identity holds no more on this connection",
             Self::Denied => "denied by policy",
             Self::NoRoute => "no such route",
             Self::Unavailable => "the decision is not available",
@@ -116,6 +126,10 @@ pub(super) fn answer(
     headers.insert(DECISION_ID_HEADER, id_value(id));
     if matches!(answer, Answer::Unavailable) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if matches!(answer, Answer::Unauthenticated) {
+        // What is wrong with a token is for the record, not for who sent it.
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
@@ -236,6 +250,20 @@ mod tests {
         assert_eq!(
             rendered(Answer::Denied, Dialect::Grpc, None).await,
             "200 content-type: application/grpc, grpc-message: denied by policy, grpc-status: 7 "
+        );
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_is_not_proven_hears_how_to_and_not_why() {
+        assert_eq!(
+            rendered(Answer::Unauthenticated, Dialect::Http, None).await,
+            "401 content-type: application/json, www-authenticate: Bearer \
+             {\"error\":\"the caller is not proven\",\"decision_id\":\"ID\"}"
+        );
+        assert_eq!(
+            rendered(Answer::Unauthenticated, Dialect::Grpc, None).await,
+            "200 content-type: application/grpc, grpc-message: the caller is not proven, \
+             grpc-status: 16, www-authenticate: Bearer "
         );
     }
 

@@ -4,11 +4,14 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use ::http::StatusCode;
+use ::http::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::goaway::{self, Lent};
 use super::{Connection, handle};
 use crate::connections::Order;
 
@@ -52,7 +55,7 @@ where
     if let Err(error) = &ended
         && let Some(reason) = refusal(error, is_h2)
     {
-        connection.refused(reason, None, Some(error.to_string()));
+        connection.refused(reason, Some(error.to_string()));
     }
     ended
 }
@@ -79,41 +82,60 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let slot = Arc::clone(connection.registration.slot());
-    let io = TokioIo::new(stream);
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
-        async move { Ok::<_, Infallible>(handle(&connection, request).await) }
+        async move {
+            let mut response = handle(&connection, request).await;
+            let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            // An idle HTTP/1.1 connection that is closed may cross a request; a response may say so.
+            if !is_h2 && !is_tunnel && connection.registration.slot().order().is_some() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     // Two arms of one shape: the two connection types share no trait.
     if is_h2 {
-        let mut served = pin!(h2_builder(limits).serve_connection(io, service));
-        let order = tokio::select! {
-            ended = served.as_mut() => return ended,
-            order = slot.ordered(None) => order,
+        let (lent, back) = Lent::new(stream);
+        let ended = {
+            let io = TokioIo::new(lent);
+            let mut served = pin!(h2_builder(limits).serve_connection(io, service));
+            let mut seen = None;
+            loop {
+                let order = tokio::select! {
+                    ended = served.as_mut() => break Some(ended),
+                    order = slot.ordered(seen) => order,
+                };
+                match order {
+                    Order::Cut => break None,
+                    Order::Retire | Order::Close => served.as_mut().graceful_shutdown(),
+                }
+                seen = Some(order);
+            }
         };
-        if order == Order::Cut {
-            return Ok(());
-        }
-        served.as_mut().graceful_shutdown();
-        tokio::select! {
-            ended = served => ended,
-            _ = slot.ordered(Some(Order::Close)) => Ok(()),
+        match ended {
+            Some(ended) => return ended,
+            None => goaway::say(back).await,
         }
     } else {
+        let io = TokioIo::new(stream);
         let mut served = pin!(h1_builder(limits).serve_connection(io, service).with_upgrades());
-        let order = tokio::select! {
-            ended = served.as_mut() => return ended,
-            order = slot.ordered(None) => order,
-        };
-        if order == Order::Cut {
-            return Ok(());
-        }
-        served.as_mut().graceful_shutdown();
-        tokio::select! {
-            ended = served => ended,
-            _ = slot.ordered(Some(Order::Close)) => Ok(()),
+        let mut seen = None;
+        loop {
+            let order = tokio::select! {
+                ended = served.as_mut() => return ended,
+                order = slot.ordered(seen) => order,
+            };
+            match order {
+                Order::Cut => break,
+                Order::Close => served.as_mut().graceful_shutdown(),
+                // The next response says it.
+                Order::Retire => {}
+            }
+            seen = Some(order);
         }
     }
+    Ok(())
 }
 
 /// How every HTTP/1 connection is served.

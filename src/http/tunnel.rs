@@ -65,8 +65,9 @@ async fn join(caller: OnUpgrade, upstream: OnUpgrade, mut exchange: Exchange) {
         copied = copy_bidirectional(&mut caller, &mut upstream) => {
             copied.err().map(|_| "tunnel.broke_off")
         }
-        // A tunnel has no message boundary to wait for: asked to close, it is cut.
-        Order::Close | Order::Cut = slot.ordered(None) => Some("tunnel.cut"),
+        // A tunnel has no message boundary to wait for: it cannot be asked to retire, and is cut
+        // where other connections close.
+        _ = slot.ordered(Some(Order::Retire)) => Some(slot.reason().unwrap_or("tunnel.cut")),
     };
     exchange.tunnelled(caller.read, caller.written);
     match failure {

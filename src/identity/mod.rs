@@ -18,9 +18,12 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, ClockSuspect};
 
+pub mod deny_list;
 pub mod endpoint;
 mod failure;
+pub mod jwt_bundles;
 pub(crate) mod proto;
+mod stream;
 mod svid;
 pub(crate) mod update;
 mod source;
@@ -30,6 +33,7 @@ pub mod workload_api;
 pub mod files;
 mod health;
 
+pub use deny_list::{Denial, DenyList, DenyListError, DenyListFile};
 pub use endpoint::{EndpointError, endpoint_path};
 pub use failure::Failure;
 pub use files::{FileError, FileSettings};

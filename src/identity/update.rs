@@ -94,7 +94,7 @@ pub(crate) fn read_bundles(
     for (name, der) in &message.federated_bundles {
         let mut leave_out =
             |text: String| unusable.push(UnusableBundle { name: name.clone(), text });
-        match foreign_name(name) {
+        match trust_domain_named(name) {
             Err(error) => leave_out(format!("the name is of no trust domain: {error}")),
             Ok(foreign) if foreign == *id.trust_domain() => {
                 leave_out(String::from("the trust domain is our own"));
@@ -112,7 +112,7 @@ pub(crate) fn read_bundles(
 }
 
 /// A bundle's key is the SPIFFE ID of its trust domain: `spiffe://partner.example`.
-fn foreign_name(name: &str) -> Result<TrustDomain, SpiffeIdError> {
+pub(super) fn trust_domain_named(name: &str) -> Result<TrustDomain, SpiffeIdError> {
     let id = SpiffeId::parse(name)?;
     if id.path().is_empty() {
         Ok(id.trust_domain().clone())

@@ -1,30 +1,21 @@
-//! Our client of the SPIFFE Workload API: one task that follows `FetchX509SVID` for ever.
+//! Our client of the SPIFFE Workload API: a task for each stream that follows it for ever.
 //!
-//! Every message is the full state. While the API is away the last good snapshot stands; a
+//! Every message is the full state. While the API is away the last good state stands; a
 //! `PermissionDenied`, or an update without the SVID that is picked, takes it back at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Uri;
-use http::uri::PathAndQuery;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
-use tonic::Streaming;
-use tonic::metadata::MetadataValue;
-use tonic_prost::ProstCodec;
 
 use super::offers::Offers;
-use super::proto::{self, X509SvidRequest, X509SvidResponse};
+use super::proto::{self, JwtSvid, JwtSvidRequest, JwtSvidResponse};
+use super::proto::{X509SvidRequest, X509SvidResponse};
 use super::publish::Published;
-use super::{Failure, Identity, ServedBy, Settings};
+use super::stream::{ask, next, open, silent};
+use super::{Failure, Identity, ServedBy, Settings, UpdateError};
 use crate::clock::Clock;
 
-/// The bundles of thousands of federated trust domains fit; tonic's own limit of 4 MiB is too small
-/// for some hundred.
-const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// An API that connects but says nothing is tried again. SPIRE's agent answers the first call when
 /// it has synced with its server, which takes seconds.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,9 +28,7 @@ const JITTER: f64 = 0.25;
 pub(super) fn spawn(socket: &Path, settings: &Settings, clock: Clock) -> Identity {
     let reason = format!("the Workload API at `{}` has not answered yet", socket.display());
     let (published, identity) = Published::new(settings, clock, reason);
-    let offers = Offers::new(settings.pick.clone(), published);
-    let mut follower = Follower { socket: socket.to_owned(), offers, answered: false };
-    tokio::spawn(async move { follower.run().await });
+    follow(socket.to_owned(), Offers::new(settings.pick.clone(), published));
     identity
 }
 
@@ -48,22 +37,91 @@ pub(super) fn spawn(socket: &Path, settings: &Settings, clock: Clock) -> Identit
 /// # Errors
 /// The API cannot be reached, refuses, or does not answer in time.
 pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidResponse, Failure> {
-    let first = async { next(socket, &mut open(socket).await?.0).await };
+    let first = async {
+        let (mut stream, _) = open(socket, proto::FETCH_X509_SVID, X509SvidRequest {}).await?;
+        next(socket, &mut stream).await
+    };
     timeout(within, first).await.unwrap_or_else(|_| Err(silent(socket, within)))
 }
 
-struct Follower {
+/// Asks for JWT-SVIDs for an audience: of one SPIFFE ID, or of all that we have.
+///
+/// # Errors
+/// The API cannot be reached, refuses, or does not answer in time.
+pub(crate) async fn fetch_jwt_svids(
+    socket: &Path,
+    audience: Vec<String>,
+    spiffe_id: String,
+    within: Duration,
+) -> Result<Vec<JwtSvid>, Failure> {
+    let question = JwtSvidRequest { audience, spiffe_id };
+    let answer: JwtSvidResponse = ask(socket, proto::FETCH_JWT_SVID, question, within).await?;
+    Ok(answer.svids)
+}
+
+/// What becomes of the messages of one stream.
+pub(super) trait Follow: Send + 'static {
+    type Question: prost::Message + Default + 'static;
+    type Message: prost::Message + Default + 'static;
+    /// The call that opens the stream.
+    const CALL: &'static str;
+
+    /// Publishes what a message says.
+    ///
+    /// # Errors
+    /// The message cannot be used; the state is as before.
+    fn accept(&mut self, message: Self::Message) -> Result<(), UpdateError>;
+
+    /// A try failed.
+    fn note(&mut self, failure: &Failure, words: String);
+
+    /// A connection was made to this process.
+    fn served_by(&mut self, _: ServedBy) {}
+
+    /// Ends when nobody looks any more.
+    fn unwatched(&self) -> impl Future<Output = ()> + Send + use<Self>;
+}
+
+impl Follow for Offers {
+    type Question = X509SvidRequest;
+    type Message = X509SvidResponse;
+    const CALL: &'static str = proto::FETCH_X509_SVID;
+
+    fn accept(&mut self, message: X509SvidResponse) -> Result<(), UpdateError> {
+        self.accept(message)
+    }
+
+    fn note(&mut self, failure: &Failure, words: String) {
+        self.published.note(failure, words);
+    }
+
+    fn served_by(&mut self, by: ServedBy) {
+        self.published.served_by(by);
+    }
+
+    fn unwatched(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.published.unwatched()
+    }
+}
+
+/// Starts the task that follows a stream, over and over, until nobody looks any more.
+pub(super) fn follow<F: Follow>(socket: PathBuf, published: F) {
+    let mut follower = Follower { socket, published, answered: false };
+    tokio::spawn(async move { follower.run().await });
+}
+
+struct Follower<F> {
     socket: PathBuf,
-    offers: Offers,
+    published: F,
     /// Whether the present connection has given a message.
     answered: bool,
 }
 
-impl Follower {
+impl<F: Follow> Follower<F> {
     async fn run(&mut self) {
         let mut backoff = MIN_BACKOFF;
         let mut logged = String::new();
-        let unwatched = self.offers.published.unwatched();
+        let unwatched = self.published.unwatched();
         tokio::pin!(unwatched);
         loop {
             self.answered = false;
@@ -77,10 +135,10 @@ impl Follower {
             }
             let words = failure.words();
             if words != logged {
-                tracing::warn!(reason = words, "no update from the Workload API");
+                tracing::warn!(call = F::CALL, reason = words, "no update from the Workload API");
                 logged.clone_from(&words);
             }
-            self.offers.published.note(&failure, words);
+            self.published.note(&failure, words);
             let wait = if failure.needs_a_person() { MAX_BACKOFF } else { backoff };
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(1.0 - JITTER * fastrand::f64())) => {}
@@ -93,11 +151,12 @@ impl Follower {
     /// One connection, from opening to its failure.
     async fn follow(&mut self) -> Failure {
         let opening = async {
-            let (mut stream, served_by) = open(&self.socket).await?;
+            let question = F::Question::default();
+            let (mut stream, served_by) = open(&self.socket, F::CALL, question).await?;
             if let Some(served_by) = served_by {
-                self.offers.published.served_by(served_by);
+                self.published.served_by(served_by);
             }
-            let first = next(&self.socket, &mut stream).await?;
+            let first: F::Message = next(&self.socket, &mut stream).await?;
             Ok((stream, first))
         };
         let opened = timeout(FIRST_MESSAGE_TIMEOUT, opening);
@@ -108,11 +167,11 @@ impl Follower {
         };
         loop {
             self.answered = true;
-            if let Err(source) = self.offers.accept(message) {
+            if let Err(source) = self.published.accept(message) {
                 let failure = Failure::Update { path: self.socket.clone(), source };
                 let words = failure.words();
                 tracing::warn!(reason = words, "update of the Workload API discarded");
-                self.offers.published.note(&failure, words);
+                self.published.note(&failure, words);
             }
             message = match next(&self.socket, &mut stream).await {
                 Ok(message) => message,
@@ -120,48 +179,4 @@ impl Follower {
             };
         }
     }
-}
-
-/// The stream of updates, and who serves it.
-async fn open(socket: &Path) -> Result<(Streaming<X509SvidResponse>, Option<ServedBy>), Failure> {
-    let stream =
-        UnixStream::connect(socket).await.map_err(|error| Failure::of_connect(socket, error))?;
-    // Of the process that listens: the kernel took it down at its `listen`.
-    let peer = stream.peer_cred().ok();
-    let served_by = peer.map(|peer| ServedBy { uid: peer.uid(), pid: peer.pid() });
-    let lost = |source| Failure::Lost { path: socket.to_owned(), source };
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .map_err(|error| lost(error.into()))?;
-    // It ends when the stream is dropped; its error reaches us through the stream.
-    tokio::spawn(connection);
-    let calls = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
-        let mut sender = sender.clone();
-        async move { sender.send_request(request).await }
-    });
-    let mut client = tonic::client::Grpc::with_origin(calls, Uri::from_static("http://localhost"))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
-    client.ready().await.map_err(|error| lost(error.into()))?;
-    let mut request = tonic::Request::new(X509SvidRequest {});
-    request.metadata_mut().insert(proto::SECURITY_HEADER, MetadataValue::from_static("true"));
-    let codec = ProstCodec::<X509SvidRequest, X509SvidResponse>::default();
-    let path = PathAndQuery::from_static(proto::FETCH_X509_SVID);
-    let response = client.server_streaming(request, path, codec).await;
-    let stream = response.map_err(|status| Failure::of_status(socket, status))?.into_inner();
-    Ok((stream, served_by))
-}
-
-async fn next(
-    socket: &Path,
-    stream: &mut Streaming<X509SvidResponse>,
-) -> Result<X509SvidResponse, Failure> {
-    match stream.message().await {
-        Ok(Some(message)) => Ok(message),
-        Ok(None) => Err(Failure::Ended { path: socket.to_owned() }),
-        Err(status) => Err(Failure::of_status(socket, status)),
-    }
-}
-
-fn silent(socket: &Path, within: Duration) -> Failure {
-    Failure::Silent { path: socket.to_owned(), seconds: within.as_secs() }
 }

@@ -18,10 +18,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::Settings;
 use crate::audit::{ClaimedIdentity, Refusal};
-use crate::connections::{IdleLimits, Registry};
-use crate::http::{Connection, Gate, HeadLimits, serve};
+use crate::connections::{self, Order, Registration, Registry, Slot, Subject};
+use crate::http::{Connection, Gate, HeadLimits, Tokens, serve};
+use crate::identity::DenyListFile;
 use crate::telemetry::ConnectionState;
-use crate::tls::{self, Credentials, Peer, ServerTls};
+use crate::tls::{self, Credentials, Peer, PeerError, Refused, ServerTls};
 
 /// Connections that the kernel completes for us while we are busy.
 const BACKLOG: u32 = 1024;
@@ -50,6 +51,8 @@ pub struct Serving {
     pub tls: Arc<ServerTls>,
     /// Those of the newest identity; none while there is no valid one.
     pub credentials: Arc<ArcSwapOption<Credentials>>,
+    /// Whom an operator has blocked.
+    pub denied: DenyListFile,
     pub registry: Registry,
 }
 
@@ -99,12 +102,12 @@ impl Bound {
             let serving = Arc::clone(&serving);
             let handshakes = Arc::clone(&handshakes);
             let (stream, source) = accepted;
+            let registration = serving.registry.register(in_time(&serving.settings.limits));
             tokio::spawn(async move {
                 // The handshake's future is large and short-lived: it has a place of its own.
-                if let Some(proven) =
-                    Box::pin(handshake(&serving, &handshakes, stream, source)).await
-                {
-                    converse(&serving, proven, source, place).await;
+                let shaking = handshake(&serving, &handshakes, stream, source, registration.slot());
+                if let Some(proven) = Box::pin(shaking).await {
+                    converse(&serving, proven, source, place, registration).await;
                 }
             });
         }
@@ -152,21 +155,20 @@ async fn handshake(
     handshakes: &Semaphore,
     stream: TcpStream,
     source: SocketAddr,
+    slot: &Slot,
 ) -> Option<Proven> {
     let limit = serving.settings.limits.handshake_timeout;
     let shaking = async {
-        // A peer that says nothing must not hold a place that another could use.
-        stream.readable().await.ok()?;
-        let _place = handshakes.acquire().await.ok()?;
-        let Some(own) = serving.credentials.load_full() else {
-            let text = "there is no valid SVID of our own";
-            return Some(Err(tls::Refused::before_hello("identity.unavailable", text)));
-        };
-        let _ = stream.set_nodelay(true);
-        let _ = notice_death(&stream);
-        let local = own.id().clone();
-        let accepted = tls::accept(stream, &serving.tls, &own).await;
-        Some(accepted.map(|(stream, peer)| Proven { stream, peer, local }))
+        // A peer that says nothing must not hold a place that another could use, nor a drain up.
+        tokio::select! {
+            readable = stream.readable() => readable.ok()?,
+            _ = slot.ordered(None) => return None,
+        }
+        tokio::select! {
+            shaken = shake(serving, handshakes, stream, slot) => shaken,
+            // Whoever has begun may end it, and hears then what a drain has to say.
+            _ = slot.ordered(Some(Order::Close)) => None,
+        }
     };
     let refused = match timeout(limit, shaking).await {
         Ok(Some(Ok(proven))) => {
@@ -177,7 +179,7 @@ async fn handshake(
         Ok(None) => return None,
         Err(_) => {
             let text = format!("the handshake took longer than {limit:?}");
-            tls::Refused::before_hello("tls.timeout", text)
+            Refused::before_hello("tls.timeout", text)
         }
     };
     tracing::info!(source.address = %source, "refused a connection: {refused}");
@@ -193,17 +195,72 @@ async fn handshake(
     None
 }
 
+/// The handshake itself; `None` for a connection that has ended.
+async fn shake(
+    serving: &Serving,
+    handshakes: &Semaphore,
+    stream: TcpStream,
+    slot: &Slot,
+) -> Option<Result<Proven, Refused>> {
+    let _place = handshakes.acquire().await.ok()?;
+    let Some(own) = serving.credentials.load_full() else { return Some(Err(no_identity())) };
+    let _ = stream.set_nodelay(true);
+    let _ = notice_death(&stream);
+    let local = own.id().clone();
+    let (stream, peer) = match tls::accept(stream, &serving.tls, &own).await {
+        Ok(accepted) => accepted,
+        Err(refused) => return Some(Err(refused)),
+    };
+    let subject = peer.svid.as_ref().map(|svid| {
+        let chain = Arc::clone(&svid.chain);
+        Subject::new(svid.id.clone(), chain, svid.certificate.not_before, svid.until)
+    });
+    slot.identify(subject);
+    Some(still_holds(serving, slot, &own, &peer).map(|()| Proven { stream, peer, local }))
+}
+
+/// Whether a peer that was verified under `used` holds under what is in force *now*, after its slot
+/// was identified: what changes from here on finds it there.
+fn still_holds(
+    serving: &Serving,
+    slot: &Slot,
+    used: &Arc<Credentials>,
+    peer: &Peer,
+) -> Result<(), Refused> {
+    let current = serving.credentials.load();
+    let current = current.as_ref().ok_or_else(no_identity)?;
+    let Some(svid) = &peer.svid else { return Ok(()) };
+    let refused = |error: PeerError| Refused::after_handshake(svid, &error);
+    let now = serving.gate.clock.now();
+    if !Arc::ptr_eq(current, used) {
+        let until = current.verify_again(&svid.chain, now);
+        slot.extend(until.map_err(|error| refused(error.into()))?);
+    }
+    PeerError::of_denied(&serving.denied, &svid.id, now).map_err(refused)
+}
+
+fn no_identity() -> Refused {
+    Refused::before_hello("identity.unavailable", "there is no valid SVID of our own")
+}
+
+fn in_time(limits: &super::Limits) -> connections::Limits {
+    connections::Limits {
+        first_head: limits.header_timeout,
+        between: limits.idle_timeout,
+        age: limits.max_connection_age,
+    }
+}
+
 /// Serves a proven peer until the connection ends.
 async fn converse(
     serving: &Serving,
     proven: Proven,
     source: SocketAddr,
     place: OwnedSemaphorePermit,
+    registration: Registration,
 ) {
     let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
-    let idle = IdleLimits { first_head: limits.header_timeout, between: limits.idle_timeout };
-    let registration = serving.registry.register(idle);
     let local = stream.get_ref().0.local_addr().unwrap_or(serving.settings.address);
     let destination = Destination {
         spiffe_id: Some(local_id),
@@ -218,6 +275,7 @@ async fn converse(
         gate: Arc::clone(&serving.gate),
         facts: Arc::new(facts),
         caller,
+        tokens: Tokens::default(),
         registration,
         place,
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portreeve_core::request::Enforcement;
 
-use crate::forward;
+use crate::{forward, http, tls};
 
 mod accept;
 
@@ -26,6 +26,21 @@ pub struct Settings {
     /// In the order of the file; [`forward::RouteSettings::default_route`] comes last by itself.
     pub routes: Vec<forward::RouteSettings>,
     pub limits: Limits,
+    /// How its callers prove who they are.
+    pub callers: http::CallerSettings,
+    /// Also accept TLS 1.2.
+    pub tls12: bool,
+}
+
+impl Settings {
+    /// How its handshakes are done.
+    #[must_use]
+    pub fn tls(&self) -> tls::Settings {
+        let needs_svid = self.callers.proof.needs_certificate();
+        let client_svid =
+            if needs_svid { tls::ClientSvid::Required } else { tls::ClientSvid::Optional };
+        tls::Settings { tls12: self.tls12, client_svid, ..tls::Settings::default() }
+    }
 }
 
 /// What one listener allows at once. Each has a default and a reason in the reference.
@@ -39,6 +54,8 @@ pub struct Limits {
     /// From the first byte of a head to its end, and between requests.
     pub header_timeout: Duration,
     pub idle_timeout: Duration,
+    /// After which a connection is asked to retire, less up to a tenth; `None`: never.
+    pub max_connection_age: Option<Duration>,
     /// Bytes of one request head.
     pub header_bytes: u32,
     /// HTTP/2 streams of one connection.
@@ -53,6 +70,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
+            max_connection_age: None,
             header_bytes: 16 << 10,
             streams: 100,
         }

@@ -55,6 +55,8 @@ pub struct Metrics {
     refusals: Family<Closed1, Counter>,
     handshakes: Family<Closed2, Counter>,
     connections: [Gauge; 3],
+    cuts: Family<Closed1, Counter>,
+    blocked: Gauge,
     decision_duration: DurationHistogram,
     svid_not_after: Gauge,
     identity_updated: Gauge,
@@ -80,6 +82,8 @@ impl Metrics {
             refusals: Family::default(),
             handshakes: Family::default(),
             connections: [gauge("handshaking"), gauge("serving"), gauge("draining")],
+            cuts: Family::default(),
+            blocked: Gauge::default(),
             decision_duration: DurationHistogram::default(),
             svid_not_after: Gauge::default(),
             identity_updated: Gauge::default(),
@@ -105,6 +109,8 @@ impl Metrics {
         registry.register("request_refusals", "Requests answered without a decision", self.refusals.clone());
         registry.register("handshakes", "TLS handshakes by result and reason", self.handshakes.clone());
         registry.register("connections", "Open connections by state", connections);
+        registry.register("connections_cut", "Open connections that were ended because their peer holds no more, by reason", self.cuts.clone());
+        registry.register("deny_list_entries", "SPIFFE IDs and trust domains that are blocked here", self.blocked.clone());
         registry.register("mode", "1 for the mode that a listener is in", self.mode.clone());
         registry.register("svid_not_after_timestamp_seconds", "When our SVID expires", self.svid_not_after.clone());
         registry.register("identity_last_update_timestamp_seconds", "When the identity source last answered", self.identity_updated.clone());
@@ -182,6 +188,16 @@ impl Metrics {
     /// Our identity became another than before: good, where the reason is empty.
     pub fn identity_step(&self, reason: &'static str) {
         self.identity_steps.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// Open connections were ended because their peer holds no more.
+    pub fn cut(&self, reason: &'static str, connections: u64) {
+        self.cuts.get_or_create(&[("reason", reason)]).inc_by(connections);
+    }
+
+    /// How many entries the deny-list has.
+    pub fn blocked(&self, entries: usize) {
+        self.blocked.set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
     /// The identity source gave an SVID.

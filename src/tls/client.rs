@@ -50,6 +50,7 @@ pub struct ClientTls {
     clock: Clock,
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     alpn: Vec<Vec<u8>>,
+    presents_svid: bool,
 }
 
 impl ClientTls {
@@ -58,21 +59,43 @@ impl ClientTls {
     /// # Errors
     /// The cryptography does not offer what the settings ask for.
     pub fn new(clock: &Clock, settings: &Settings) -> Result<Arc<Self>, rustls::Error> {
+        Self::build(clock, settings, true)
+    }
+
+    /// The same for connections on which our SVID is not presented: the server learns who we are by
+    /// other means, such as a JWT-SVID.
+    ///
+    /// # Errors
+    /// The cryptography does not offer what the settings ask for.
+    pub fn without_svid(clock: &Clock, settings: &Settings) -> Result<Arc<Self>, rustls::Error> {
+        Self::build(clock, settings, false)
+    }
+
+    fn build(
+        clock: &Clock,
+        settings: &Settings,
+        presents_svid: bool,
+    ) -> Result<Arc<Self>, rustls::Error> {
         let time = Arc::new(HandshakeTime(clock.clone()));
         let builder = ClientConfig::builder_with_details(provider::crypto(), time)
             .with_protocol_versions(&provider::versions(settings.tls12))?;
-        Ok(Arc::new(Self { clock: clock.clone(), builder, alpn: settings.alpn.protocols() }))
+        let (clock, alpn) = (clock.clone(), settings.alpn.protocols());
+        Ok(Arc::new(Self { clock, builder, alpn, presents_svid }))
     }
 
     /// The configuration of one connection; it resumes nothing and is never resumed.
     fn config(&self, own: &Credentials, verifier: Arc<PeerVerifier>) -> Arc<ClientConfig> {
-        let certificate: Arc<SingleCertAndKey> = Arc::clone(&own.certificate);
-        let mut config = self
+        let builder = self
             .builder
             .clone()
             .dangerous() // rustls's word for a verifier of one's own
-            .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(certificate);
+            .with_custom_certificate_verifier(verifier);
+        let mut config = if self.presents_svid {
+            let certificate: Arc<SingleCertAndKey> = Arc::clone(&own.certificate);
+            builder.with_client_cert_resolver(certificate)
+        } else {
+            builder.with_no_client_auth()
+        };
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
         config.require_ems = true;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use portreeve_core::Timestamp;
 use portreeve_core::spiffe::SpiffeId;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::SingleCertAndKey;
 
-use super::{Refused, Trust};
+use super::{Refused, Role, Trust, TrustError};
 use crate::clock::Clock;
 use crate::identity::Snapshot;
 
@@ -44,6 +45,21 @@ impl Credentials {
     #[must_use]
     pub fn trust(&self) -> &Arc<Trust> {
         &self.trust
+    }
+
+    /// Verifies the chain of a caller that has proven its key before, leaf first, under this snapshot;
+    /// returns until when it holds.
+    ///
+    /// # Errors
+    /// The first check that failed.
+    pub fn verify_again(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<Timestamp, TrustError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(TrustError::ChainLength(0))?;
+        let verified = self.trust.verify(leaf, intermediates, Role::Client, now)?;
+        Ok(verified.until)
     }
 
     /// Whether our own SVID may still be presented.

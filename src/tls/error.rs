@@ -6,6 +6,7 @@ use rustls::CertificateError;
 
 use super::client::ExpectedPeer;
 use super::trust::{MAX_CHAIN_BYTES, MAX_CHAIN_CERTIFICATES};
+use crate::identity::DenyListFile;
 
 /// Why a chain is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +67,8 @@ pub enum PeerError {
     Trust(#[from] TrustError),
     #[error("the peer is `{id}`, but {expected} was expected")]
     UnexpectedId { id: SpiffeId, expected: ExpectedPeer },
+    #[error("`{id}` is blocked here: {reason}")]
+    Blocked { id: SpiffeId, reason: String },
     #[error("the peer did not prove that it holds the key of its certificate")]
     HandshakeSignature,
 }
@@ -168,12 +171,24 @@ impl TrustError {
 }
 
 impl PeerError {
+    /// Whether the deny-list lets a peer pass.
+    ///
+    /// # Errors
+    /// It is blocked.
+    pub fn of_denied(list: &DenyListFile, id: &SpiffeId, now: Timestamp) -> Result<(), Self> {
+        match list.current().denies(id, now) {
+            Some(denial) => Err(Self::Blocked { id: id.clone(), reason: denial.reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// The stable reason code that records, metrics and conformance cases use.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Trust(error) => error.reason(),
             Self::UnexpectedId { .. } => "peer.unexpected_id",
+            Self::Blocked { .. } => "peer.blocked",
             Self::HandshakeSignature => "peer.key_not_proven",
         }
     }
@@ -181,7 +196,9 @@ impl PeerError {
     pub(super) fn alerting(&self) -> CertificateError {
         match self {
             Self::Trust(error) => error.alerting(),
-            Self::UnexpectedId { .. } => CertificateError::ApplicationVerificationFailure,
+            Self::UnexpectedId { .. } | Self::Blocked { .. } => {
+                CertificateError::ApplicationVerificationFailure // alert access_denied
+            }
             Self::HandshakeSignature => CertificateError::BadSignature,
         }
     }

@@ -6,6 +6,8 @@ use portreeve_core::record::printable;
 use portreeve_core::spiffe::Claimed;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
+use super::PeerSvid;
+use super::error::PeerError;
 use super::verifier::PeerVerifier;
 use crate::clock::ClockSuspect;
 
@@ -39,6 +41,13 @@ impl Refused {
     #[must_use]
     pub fn before_hello(reason: &'static str, text: impl Into<String>) -> Self {
         Self::new(reason, text)
+    }
+
+    /// A peer that the handshake accepted and that no longer holds.
+    #[must_use]
+    pub fn after_handshake(svid: &PeerSvid, error: &PeerError) -> Self {
+        let claimed = svid.chain.first().map(|leaf| Box::new(Claimed::read(leaf)));
+        Self { claimed, ..Self::new(error.reason(), chain(error)) }
     }
 
     /// Our own SVID is no longer valid, so no handshake is started.

@@ -14,14 +14,16 @@ use super::refused::Phase;
 use super::verifier::PeerVerifier;
 use super::{ClientSvid, Credentials, Peer, Refused, Settings};
 use crate::clock::Clock;
+use crate::identity::DenyListFile;
 
 /// How a listener shakes hands, whatever SVID it has at the moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerTls {
     clock: Clock,
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     alpn: Vec<Vec<u8>>,
     client_svid: ClientSvid,
+    denied: Option<DenyListFile>,
 }
 
 impl ServerTls {
@@ -38,7 +40,15 @@ impl ServerTls {
             builder,
             alpn: settings.alpn.protocols(),
             client_svid: settings.client_svid,
+            denied: None,
         }))
+    }
+
+    /// The same, turning away whom the deny-list names.
+    #[must_use]
+    pub fn denying(self: Arc<Self>, list: &DenyListFile) -> Arc<Self> {
+        let Self { clock, builder, alpn, client_svid, .. } = Arc::unwrap_or_clone(self);
+        Arc::new(Self { clock, builder, alpn, client_svid, denied: Some(list.clone()) })
     }
 
     /// The configuration of one connection. Nothing outlives it: no tickets, no session storage, no
@@ -81,7 +91,8 @@ where
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream)
         .await
         .map_err(|error| Refused::from_io(&error, Phase::Hello, None))?;
-    let verifier = Arc::new(PeerVerifier::of_client(Arc::clone(own.trust()), tls.client_svid));
+    let (trust, denied) = (Arc::clone(own.trust()), tls.denied.clone());
+    let verifier = Arc::new(PeerVerifier::of_client(trust, tls.client_svid, denied));
     let stream = start
         .into_stream(tls.config(own, Arc::clone(&verifier)))
         .await

@@ -16,6 +16,7 @@ use super::client::ExpectedPeer;
 use super::error::PeerError;
 use super::provider::signature_algorithms;
 use super::trust::{Role, Trust, Verified};
+use crate::identity::DenyListFile;
 
 /// Verifies the peer of one connection and remembers the outcome.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct PeerVerifier {
     /// Whom a client wants to talk to; a server takes any trusted peer and leaves the rest to policy.
     expected: Option<ExpectedPeer>,
     client_svid: ClientSvid,
+    /// Whom a server turns away whatever its trust domain says.
+    denied: Option<DenyListFile>,
     verified: OnceLock<Verified>,
     refusal: OnceLock<Refusal>,
 }
@@ -37,14 +40,18 @@ pub(super) struct Refusal {
 
 impl PeerVerifier {
     /// A server's verifier, for whoever connects.
-    pub(super) fn of_client(trust: Arc<Trust>, client_svid: ClientSvid) -> Self {
+    pub(super) fn of_client(
+        trust: Arc<Trust>,
+        client_svid: ClientSvid,
+        denied: Option<DenyListFile>,
+    ) -> Self {
         let (verified, refusal) = (OnceLock::new(), OnceLock::new());
-        Self { trust, expected: None, client_svid, verified, refusal }
+        Self { trust, expected: None, client_svid, denied, verified, refusal }
     }
 
     /// A client's verifier, for the one peer that it wants.
     pub(super) fn of_server(trust: Arc<Trust>, expected: ExpectedPeer) -> Self {
-        let verifier = Self::of_client(trust, ClientSvid::Required);
+        let verifier = Self::of_client(trust, ClientSvid::Required, None);
         Self { expected: Some(expected), ..verifier }
     }
 
@@ -74,7 +81,8 @@ impl PeerVerifier {
             .trust
             .verify(end_entity, intermediates, role, now)
             .map_err(PeerError::from)
-            .and_then(|verified| self.check_expected(verified));
+            .and_then(|verified| self.check_expected(verified))
+            .and_then(|verified| self.check_denied(verified, now));
         match verified {
             Ok(verified) => {
                 let _ = self.verified.set(verified);
@@ -90,6 +98,13 @@ impl PeerVerifier {
                 Err(PeerError::UnexpectedId { id: verified.leaf.id, expected: expected.clone() })
             }
             Some(_) | None => Ok(verified),
+        }
+    }
+
+    fn check_denied(&self, verified: Verified, now: Timestamp) -> Result<Verified, PeerError> {
+        match &self.denied {
+            Some(denied) => PeerError::of_denied(denied, &verified.leaf.id, now).map(|()| verified),
+            None => Ok(verified),
         }
     }
 

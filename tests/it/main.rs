@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod callers;
 mod data_path;
 mod demo;
 mod hostile;
 mod identity;
+mod live;
 mod operations;
 mod oracles;
 mod requests;

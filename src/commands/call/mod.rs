@@ -23,7 +23,7 @@ mod tests;
 ///
 /// The SVID comes from the Workload API. The server is trusted by its SPIFFE ID: it must be of our
 /// own trust domain, unless --expect or --expect-trust-domain says otherwise; the DNS name in the
-/// URL decides nothing. The body goes to standard output, one line with the status, the server's
+/// URL decides nothing. With --jwt a JWT-SVID goes along as `Authorization: Bearer`. The body goes to standard output, one line with the status, the server's
 /// SPIFFE ID and the decision's ID to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -57,6 +57,12 @@ pub(super) struct Args {
     /// Which of several SVIDs to present: a SPIFFE ID or a hint [default: the first]
     #[arg(long, value_name = "ID_OR_HINT")]
     pick: Option<String>,
+    /// Also send a JWT-SVID for this audience, of the same SPIFFE ID
+    #[arg(long, value_name = "AUDIENCE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    jwt: Option<String>,
+    /// Present no certificate: the server knows us by the JWT-SVID alone, or not at all
+    #[arg(long)]
+    no_svid: bool,
     /// Also print the status line and the headers of the response
     #[arg(short = 'i', long)]
     include: bool,
@@ -76,6 +82,7 @@ Examples:
   portreeve call https://127.0.0.1:8443/orders/1
   portreeve call https://orders:8443/orders -d '{\"item\":\"tea\"}' -H 'x-tenant: a'
   portreeve call https://10.0.0.7/ --expect spiffe://prod.example.org/ns/shop/sa/orders
+  portreeve call https://127.0.0.1:8443/orders/1 --jwt orders --no-svid
   portreeve call https://127.0.0.1:8443/orders/1 --format json | jq .decision_id";
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
@@ -87,14 +94,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 async fn call(args: &Args, out: &mut impl Write, talk: &mut impl Write) -> anyhow::Result<Exit> {
-    let request = Request::read(args)?;
+    let mut request = Request::read(args)?;
     let source = identity_settings(args)?;
     let expected = expected(args)?;
     let within = Duration::from_secs(args.timeout);
     let work = Box::pin(async {
         let clock = Clock::system();
         let snapshot = first_snapshot(&source, clock.clone()).await?;
-        let tls = ClientTls::new(&clock, &tls_settings(args))?;
+        if let Some(audience) = &args.jwt {
+            request.add_token(&jwt_svid(&source, audience, &snapshot.svid.id, within).await?)?;
+        }
+        let prepare = if args.no_svid { ClientTls::without_svid } else { ClientTls::new };
+        let tls = prepare(&clock, &tls_settings(args))?;
         let own = Credentials::new(&snapshot);
         let ours = || ExpectedPeer::TrustDomain(snapshot.svid.id.trust_domain().clone());
         exchange::exchange(request, &tls, &own, expected.unwrap_or_else(ours)).await
@@ -147,4 +158,21 @@ async fn first_snapshot(
     let mut updates = identity.updates();
     updates.changed().await.context("the Workload API client ended")?;
     Ok(identity.current()?)
+}
+
+/// A JWT-SVID of our SPIFFE ID for an audience.
+async fn jwt_svid(
+    settings: &identity::Settings,
+    audience: &str,
+    id: &SpiffeId,
+    within: Duration,
+) -> anyhow::Result<String> {
+    let Source::WorkloadApi { socket } = &settings.source else {
+        anyhow::bail!("only the Workload API gives JWT-SVIDs")
+    };
+    let (audience, id) = (vec![audience.to_owned()], id.to_string());
+    let svids =
+        identity::workload_api::fetch_jwt_svids(socket, audience, id.clone(), within).await?;
+    let ours = svids.into_iter().find(|svid| svid.spiffe_id == id);
+    Ok(ours.with_context(|| format!("the Workload API gave no JWT-SVID of `{id}`"))?.svid)
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Uri};
 use rustls::pki_types::ServerName;
@@ -46,6 +46,9 @@ impl Request {
             let (name, value) = read_header(text)?;
             headers.append(name, value);
         }
+        if args.jwt.is_some() && headers.contains_key(AUTHORIZATION) {
+            bail!("--jwt sets the header `authorization` itself");
+        }
         let default = |headers: &mut HeaderMap, name, value| {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         };
@@ -56,6 +59,15 @@ impl Request {
         let port = authority.port_u16().unwrap_or(HTTPS_PORT);
         let body = body.unwrap_or_default();
         Ok(Self { authority, host, port, server_name, method, target, headers, body })
+    }
+
+    /// Sends a JWT-SVID along.
+    pub(super) fn add_token(&mut self, token: &str) -> anyhow::Result<()> {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .context("the Workload API gave a JWT-SVID that no header can hold")?;
+        value.set_sensitive(true);
+        self.headers.insert(AUTHORIZATION, value);
+        Ok(())
     }
 
     /// The request as hyper sends it: HTTP/2 has the whole URI, HTTP/1.1 the path and a Host header.

@@ -6,16 +6,17 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwapOption;
 use portreeve_core::Timestamp;
 use portreeve_core::policy::Revision;
-use portreeve_core::record::printable;
 use tokio::sync::{mpsc, watch};
 
+use super::faults::Faults;
 use super::report::Live;
+use super::trust::{self, TrustChanges};
 use crate::audit::{self, Log};
 use crate::connections::TICK;
-use crate::identity::State;
+use crate::identity::{Snapshot, State};
 use crate::listen::{Bound, Serving};
 use crate::store;
-use crate::tls::{Credentials, Trust};
+use crate::tls::Credentials;
 
 /// New SVIDs and bundles become the credentials of new connections.
 /// `can_shake` becomes true with the first of them.
@@ -23,22 +24,22 @@ pub(super) async fn identity(
     live: Arc<Live>,
     credentials: Arc<ArcSwapOption<Credentials>>,
     can_shake: watch::Sender<bool>,
+    mut trust: TrustChanges,
 ) {
     let mut updates = live.identity.updates();
-    let mut told = Vec::new();
+    let mut faults = Faults::default();
     loop {
         let state = updates.borrow_and_update().clone();
         match &state {
             State::Waiting { .. } => {}
             State::Ready(snapshot) => {
-                let next = Credentials::new(snapshot);
-                // An SVID is renewed far more often than what is wrong with the bundles.
-                let faults = faults(next.trust(), snapshot.received);
-                for fault in faults.iter().filter(|fault| !told.contains(*fault)) {
-                    tracing::warn!("{fault}");
+                let next = prepared(snapshot).await;
+                if let Some(next) = &next {
+                    faults.tell(next.trust(), snapshot.received);
                 }
-                told = faults;
-                credentials.store(Some(next));
+                // Published first, told after: see the page of `connections`.
+                credentials.store(next);
+                trust.published(snapshot);
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
                 live.metrics.identity_updated(snapshot.received, not_after);
@@ -64,33 +65,16 @@ pub(super) async fn identity(
     }
 }
 
-/// What an operator should mend in the bundles and the lists of revoked certificates.
-fn faults(trust: &Trust, now: Timestamp) -> Vec<String> {
-    let roots = trust.unusable().iter().map(|root| {
-        format!("a root of trust domain `{}` is not used: {}", root.trust_domain, root.error)
-    });
-    let shared = trust.shared_roots().iter().map(|root| {
-        let domains: Vec<_> = root.trust_domains.iter().map(ToString::to_string).collect();
-        format!(
-            "the root with sha256 {} stands in the bundles of {}: whoever holds its key speaks for each",
-            root.sha256,
-            domains.join(", ")
-        )
-    });
-    let crls = trust.unusable_crls().iter().map(|crl| {
-        let issuer = crl.issuer.as_deref().unwrap_or("an issuer that cannot be read");
-        format!(
-            "a list of certificates revoked by {} does not count: {}",
-            printable(issuer),
-            crl.error
-        )
-    });
-    let overdue = trust.overdue_crls(now).into_iter().map(|crl| {
-        let issuer = printable(&crl.issuer).into_owned();
-        let due = crl.next_update;
-        format!("the list of certificates revoked by {issuer} was to be replaced by {due}; it still counts")
-    });
-    roots.chain(shared).chain(crls).chain(overdue).collect()
+/// Makes credentials on a thread of its own: a thousand trust domains take milliseconds, which a
+/// serving thread has better use for. `None`, and so no new connection, where that panicked.
+async fn prepared(snapshot: &Arc<Snapshot>) -> Option<Arc<Credentials>> {
+    let snapshot = Arc::clone(snapshot);
+    let preparing = tokio::task::spawn_blocking(move || Credentials::new(&snapshot));
+    let next = preparing.await;
+    if next.is_err() {
+        tracing::error!("the newest SVID and bundles cannot be used: no new connections");
+    }
+    next.ok()
 }
 
 /// What the store did becomes records, metrics and log lines.
@@ -134,7 +118,9 @@ pub(super) async fn ticks(live: Arc<Live>) {
     let mut counted = std::collections::BTreeMap::new();
     loop {
         ticks.tick().await;
-        live.registry.sweep();
+        let now = live.clock.now();
+        trust::told(&live, &live.registry.sweep(now).await);
+        lift_blocks(&live, now);
         let log = live.log.status();
         live.metrics.log_queue().set(i64::try_from(log.queue).unwrap_or(i64::MAX));
         for (cause, lost) in log.lost {
@@ -145,6 +131,23 @@ pub(super) async fn ticks(live: Arc<Live>) {
         }
         if let Some(at) = live.store.status().last_success {
             live.metrics.policy_read(at);
+        }
+    }
+}
+
+/// Takes off the deny-list what has come to its end; it was no longer in force.
+fn lift_blocks(live: &Live, now: Timestamp) {
+    match live.denied.remove_expired(now) {
+        Ok(gone) => {
+            for denial in gone {
+                let spiffe_id = &denial.spiffe_id;
+                live.log.event(&audit::Event::BlockExpired { spiffe_id });
+                tracing::info!(%spiffe_id, "no longer blocked: the time is over");
+            }
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "an entry that is over stays in the deny-list's file");
         }
     }
 }

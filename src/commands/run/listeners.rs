@@ -11,7 +11,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstreams};
-use crate::http::{Gate, Routing};
+use crate::http::{Callers, Gate, Routing};
+use crate::identity::DenyListFile;
+use crate::identity::jwt_bundles::JwtBundles;
 use crate::listen::{self, Bound};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -34,11 +36,19 @@ pub(super) fn gates(
     log: &Log,
     clock: &Clock,
     metrics: &Metrics,
+    jwt_bundles: Option<&JwtBundles>,
+    denied: &DenyListFile,
 ) -> anyhow::Result<Vec<Arc<Gate>>> {
     let gate = |settings: &listen::Settings| {
         Ok(Arc::new(Gate {
             listener: Arc::clone(&settings.name),
             mode: settings.mode,
+            callers: Callers {
+                settings: settings.callers.clone(),
+                // Without them no token holds.
+                authorities: jwt_bundles.map_or_else(Arc::default, |b| Arc::clone(b.authorities())),
+                denied: denied.clone(),
+            },
             routing: ArcSwap::from_pointee(routing(settings, upstreams, metrics)?),
             policy: store.clone(),
             pool: pool.clone(),

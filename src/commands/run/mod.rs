@@ -12,10 +12,13 @@ use crate::config::{self, Config};
 use crate::loader::{SERVING_STACK_BYTES, THIS_PROGRAM};
 use crate::telemetry;
 
+mod faults;
 mod feed;
 mod identity_steps;
 mod listeners;
 mod report;
+mod trust;
+mod control;
 mod sidecar;
 mod signals;
 

@@ -8,15 +8,16 @@ use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
 use crate::admin::{
-    IdentitySourceStatus, IdentityStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness,
-    Report, SourceTrouble, Status,
+    IdentitySourceStatus, IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus,
+    Readiness, Report, SourceTrouble, Status,
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
 use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
-use crate::identity::{Health, Identity, SourceStatus};
+use crate::identity::jwt_bundles::JwtBundles;
+use crate::identity::{DenyListFile, Health, Identity, SourceStatus};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -29,11 +30,14 @@ pub(crate) struct Live {
     pub(super) identity: Identity,
     /// Its source in words.
     pub(super) identity_source: String,
+    /// Where a listener takes JWT-SVIDs.
+    pub(super) jwt_bundles: Option<JwtBundles>,
     pub(super) store: Store,
     pub(super) pool: Pool,
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) registry: Registry,
+    pub(super) denied: DenyListFile,
     pub(super) gates: Vec<Arc<Gate>>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log_settings: audit::Settings,
@@ -47,6 +51,7 @@ impl Report for Live {
     fn readiness(&self) -> Readiness {
         let mut parts = vec![self.identity_part(), self.policy_part(), self.log_part()];
         parts.push(self.listeners_part());
+        parts.extend(self.jwt_part());
         parts.extend(self.pool_part());
         if self.draining.load(Ordering::Acquire) {
             let text = "the sidecar is ending and takes no new connections";
@@ -70,6 +75,8 @@ impl Report for Live {
             readiness: self.readiness(),
             identity: self.identity_status(),
             identity_source: self.identity_source_status(),
+            jwt_bundles: self.jwt_status(),
+            blocked: self.denied.current().len() as u64,
             policy: self.policy_status(),
             log: self.log_status(),
             listeners: self.listener_status(),
@@ -90,6 +97,17 @@ impl Live {
                 Part::not_ready("identity", error.reason(), error.to_string())
             }
         }
+    }
+
+    /// Keys do not expire: while the source is away the last ones stand, and it is told.
+    fn jwt_part(&self) -> Option<Part> {
+        let state = self.jwt_bundles.as_ref()?.state();
+        let text = state.failure.unwrap_or_default();
+        Some(match state.received {
+            None => Part::not_ready("jwt_bundles", "jwt.no_bundles", text),
+            Some(_) if text.is_empty() => Part::ready("jwt_bundles"),
+            Some(_) => Part::degraded("jwt_bundles", "jwt.bundles_not_updated", text),
+        })
     }
 
     fn policy_part(&self) -> Part {
@@ -171,6 +189,13 @@ impl Live {
             served_by_uid: served_by.map(|served_by| served_by.uid),
             served_by_pid: served_by.and_then(|served_by| served_by.pid),
         }
+    }
+
+    fn jwt_status(&self) -> Option<JwtStatus> {
+        let bundles = self.jwt_bundles.as_ref()?;
+        let authorities = bundles.authorities().load();
+        let keys = authorities.trust_domains().map(|(name, keys)| (name.to_string(), keys as u64));
+        Some(JwtStatus { updated: bundles.state().received?, keys: keys.collect() })
     }
 
     fn policy_status(&self) -> Option<PolicyStatus> {

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::report::Live;
+use super::trust::{self, TrustChanges};
 use super::{feed, identity_steps, listeners};
 use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
 use crate::audit::{self, Event, Log};
@@ -20,12 +21,12 @@ use crate::config::Config;
 use crate::connections::Registry;
 use crate::evaluation::{self, Pool};
 use crate::forward::{self, OwnIdentity, Upstreams};
-use crate::identity::{self, Identity};
+use crate::identity::{self, DenyListFile, Identity};
 use crate::listen::{self, Bound, Serving};
 use crate::loader::SERVING_STACK_BYTES;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::tls::{self, ServerTls};
+use crate::tls::ServerTls;
 
 /// After a connection was cut, how long its task has to notice before the log is closed.
 const CUT_GRACE: Duration = Duration::from_millis(500);
@@ -71,14 +72,28 @@ impl Sidecar {
         {
             clock.has_recorded(at);
         }
+        let denied = DenyListFile::open(&config.state_dir)?;
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
         let identity = identity::spawn(&config.identity, clock.clone());
+        let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
+        let jwt_bundles =
+            takes_tokens.then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
         let own = OwnIdentity { clock: clock.clone(), credentials: Arc::default() };
         let upstreams = forward::upstreams(&config.upstreams, &Upstreams::new(), &own)?;
         let pool = decision_pool();
-        let gates = listeners::gates(&config, &upstreams, &store, &pool, &log, &clock, &metrics)?;
+        let gates = listeners::gates(
+            &config,
+            &upstreams,
+            &store,
+            &pool,
+            &log,
+            &clock,
+            &metrics,
+            jwt_bundles.as_ref(),
+            &denied,
+        )?;
 
         let addresses = bound.iter().map(|(_, bound)| bound.address()).collect();
         let live = Arc::new(Live {
@@ -87,11 +102,13 @@ impl Sidecar {
             clock,
             identity,
             identity_source: config.identity.source.to_string(),
+            jwt_bundles,
             store,
             pool,
             log,
             metrics,
             registry: Registry::default(),
+            denied,
             gates,
             addresses,
             log_settings: config.log.clone(),
@@ -104,7 +121,7 @@ impl Sidecar {
         if let Some(health) = health {
             servers.push(health.serve(Arc::clone(&report))?);
         }
-        servers.push(admin.serve(report)?);
+        servers.push(admin.serve(report, Arc::clone(&live) as _)?);
         live.log.event(&Event::ConfigLoaded { digest: &config.digest });
 
         let mut sidecar = Self {
@@ -129,18 +146,25 @@ impl Sidecar {
         let credentials = &self.own.credentials;
         let can_shake = watch::Sender::new(false);
         let shaking = can_shake.subscribe();
-        self.tasks.spawn(feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake));
+        let trust = watch::Sender::new(0);
+        let changed = trust.subscribe();
+        let trust = TrustChanges::new(trust);
+        let feeding = feed::identity(Arc::clone(live), Arc::clone(credentials), can_shake, trust);
+        self.tasks.spawn(feeding);
+        let verifying = trust::verify_again(Arc::clone(live), Arc::clone(credentials), changed);
+        self.tasks.spawn(verifying);
         self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
-        let tls = ServerTls::new(&live.clock, &tls::Settings::default())?;
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {
+            let tls = ServerTls::new(&live.clock, &settings.tls())?.denying(&live.denied);
             let serving = Serving {
                 settings,
                 service: Arc::clone(&live.service),
                 gate: Arc::clone(gate),
-                tls: Arc::clone(&tls),
+                tls,
                 credentials: Arc::clone(credentials),
+                denied: live.denied.clone(),
                 registry: live.registry.clone(),
             };
             let (live, stop) = (Arc::clone(live), self.stop.subscribe());
@@ -256,7 +280,8 @@ fn decision_pool() -> Pool {
 /// The fields in which two configurations differ and which are read once only.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let listeners = |config: &Config| -> Vec<_> {
-        let fixed = |l: &listen::Settings| (l.name.clone(), l.address, l.mode, l.limits.clone());
+        // All but the routes, which a reload replaces.
+        let fixed = |l: &listen::Settings| listen::Settings { routes: Vec::new(), ..l.clone() };
         config.listeners.iter().map(fixed).collect()
     };
     [

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::scalars::{AddressText, DurationText, Name, SizeText};
 use super::MAX_ROUTES;
+use crate::http::CallerSettings;
 use crate::listen;
 
 /// One inbound listener.
@@ -28,7 +29,56 @@ pub(in super::super) struct Listener {
     #[schemars(with = "Name")]
     pub upstream: Option<Name>,
     #[serde(default)]
+    pub callers: Callers,
+    /// The audiences of JWT-SVIDs that are ours, such as our SPIFFE ID: a token must name one of them.
+    /// Required unless `callers` is `x509`.
+    #[serde(default)]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 2048)))]
+    pub audience: Vec<String>,
+    /// How far the clocks of callers and ours may be apart when a JWT-SVID's times are checked; 0s to
+    /// 1m.
+    #[serde(default = "default_jwt_leeway")]
+    pub jwt_leeway: DurationText,
+    #[serde(default)]
+    pub tls: ListenerTls,
+    #[serde(default)]
     pub limits: ListenerLimits,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(
+    description = "How callers prove who they are: `x509` by their certificate; `jwt` by a JWT-SVID in \
+                   `Authorization: Bearer`; `both` by both, of one SPIFFE ID; `either` by their \
+                   certificate where they present one, else by a JWT-SVID. A JWT-SVID is removed \
+                   before policy and upstream see the request."
+)]
+pub(in super::super) enum Callers {
+    #[default]
+    X509,
+    Jwt,
+    Both,
+    Either,
+}
+
+/// How a listener shakes hands.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in super::super) struct ListenerTls {
+    pub min_version: TlsVersion,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(
+    description = "The oldest version of TLS that is spoken, in quotes; with `1.2` only AEAD suites \
+                   with forward secrecy."
+)]
+pub(in super::super) enum TlsVersion {
+    #[default]
+    #[serde(rename = "1.3")]
+    V13,
+    #[serde(rename = "1.2")]
+    V12,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -129,6 +179,9 @@ pub(in super::super) struct ListenerLimits {
     pub header_timeout: DurationText,
     /// Between two requests of one connection; 1s to 24h.
     pub idle_timeout: DurationText,
+    /// After which a connection's peer is asked to take another one, less up to a tenth; 1s to 24h.
+    /// Without it a connection may grow as old as its peer's SVID.
+    pub max_connection_age: Option<DurationText>,
     /// One request head; 1KiB to 1MiB.
     pub header_bytes: SizeText,
     /// HTTP/2 streams of one connection.
@@ -146,6 +199,7 @@ impl Default for ListenerLimits {
             handshake_timeout: limits.handshake_timeout.into(),
             header_timeout: limits.header_timeout.into(),
             idle_timeout: limits.idle_timeout.into(),
+            max_connection_age: limits.max_connection_age.map(Into::into),
             header_bytes: u64::from(limits.header_bytes).into(),
             streams: limits.streams,
         }
@@ -196,6 +250,10 @@ pub(in super::super) struct UpstreamTls {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = 255))]
     pub trust_domain: Option<String>,
+}
+
+fn default_jwt_leeway() -> DurationText {
+    CallerSettings::default().leeway.into()
 }
 
 fn default_connect_timeout() -> DurationText {

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use listener::{
-    Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, Upstream, UpstreamProtocol,
-    UpstreamTls,
+    Callers, Listener, ListenerLimits, Mode, Protocol, Refused, Relax, Removed, TlsVersion,
+    Upstream, UpstreamProtocol, UpstreamTls,
 };
 pub(super) use log::{Durability, Log, OnFailure};
 pub(super) use policy::{Policy, UnboundedBuiltins};

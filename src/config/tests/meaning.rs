@@ -219,3 +219,44 @@ fn the_log_goes_to_one_place() {
     let config = read(&format!("{GOOD}log: {{ stdout: true }}\n")).unwrap();
     assert_eq!(config.log.target, audit::Target::Stdout);
 }
+
+#[test]
+fn a_token_must_be_for_us_where_tokens_are_taken() {
+    let listener = |more: &str| format!("name: public{more}");
+    let check = |more: &str, expected| check_change("name: public", &listener(more), expected);
+    check(
+        "\n    callers: jwt",
+        expect![
+            "portreeve.yaml:6:5: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"
+        ],
+    );
+    check(
+        "\n    callers: both\n    audience: []",
+        expect![
+            "portreeve.yaml:8:15: listeners[0].audience: missing: any service's JWT-SVID would do; name what tokens for us are issued for: our SPIFFE ID, or `orders`"
+        ],
+    );
+    check(
+        "\n    audience: [orders]",
+        expect![
+            "portreeve.yaml:7:15: listeners[0].audience: no JWT-SVIDs are taken here; set `callers` to `jwt`, `both` or `either`, or leave it out"
+        ],
+    );
+    check(
+        "\n    callers: either\n    audience: [orders, a, orders]\n    jwt_leeway: 61s",
+        expect![[r#"
+            portreeve.yaml:8:27: listeners[0].audience[2]: `orders` stands twice
+            portreeve.yaml:9:17: listeners[0].jwt_leeway: `61s` is not within 0s to 1m"#]],
+    );
+    check(
+        "\n    callers: none\n    audience: ['']\n    tls: { min_version: '1.1' }",
+        expect![[r#"
+            portreeve.yaml:7:14: listeners[0].callers: `none` is not one of `x509`, `jwt`, `both`, `either`
+            portreeve.yaml:8:16: listeners[0].audience[0]: must not be empty
+            portreeve.yaml:9:25: listeners[0].tls.min_version: `1.1` is not one of `1.3`, `1.2`; did you mean `1.2`?"#]],
+    );
+    let good = "\n    callers: jwt\n    audience: [orders]\n    jwt_leeway: 0s";
+    let config = read(&GOOD.replacen("name: public", &listener(good), 1)).unwrap();
+    assert_eq!(config.listeners[0].callers.proof, crate::http::Proof::Jwt);
+    assert_eq!(config.listeners[0].callers.audience, ["orders"]);
+}

@@ -95,6 +95,30 @@ pub enum Event<'a> {
     },
     /// The clock is no longer suspect.
     ClockSet,
+    /// Open connections of a peer were ended because it holds no more.
+    ConnectionCut {
+        /// `None` for all that did not get a record of their own.
+        spiffe_id: Option<&'a SpiffeId>,
+        reason: &'static str,
+        connections: u64,
+    },
+    /// An operator put a peer or a trust domain on the deny-list.
+    Blocked {
+        spiffe_id: &'a str,
+        reason: &'a str,
+        until: Option<Timestamp>,
+        /// The Unix user who asked for it.
+        user: u32,
+    },
+    /// An operator took an entry off the deny-list.
+    Unblocked {
+        spiffe_id: &'a str,
+        user: u32,
+    },
+    /// An entry of the deny-list came to its end.
+    BlockExpired {
+        spiffe_id: &'a str,
+    },
     LogStarted {
         durability: &'static str,
         on_failure: &'static str,
@@ -228,6 +252,10 @@ impl Scratch {
                 self.moment(",\"earliest\":", *earliest);
                 self.text(",\"evidence\":", evidence, MAX_WORD_BYTES);
             }
+            Event::ConnectionCut { .. }
+            | Event::Blocked { .. }
+            | Event::Unblocked { .. }
+            | Event::BlockExpired { .. } => self.of_peer(event),
             Event::LogStarted { durability, on_failure, end_records } => {
                 self.text(",\"durability\":", durability, MAX_WORD_BYTES);
                 self.text(",\"on_failure\":", on_failure, MAX_WORD_BYTES);
@@ -250,6 +278,37 @@ impl Scratch {
             }
         }
         self.finish()
+    }
+
+    /// What was done to a peer that is not us.
+    fn of_peer(&mut self, event: &Event<'_>) {
+        match event {
+            Event::ConnectionCut { spiffe_id, reason, connections } => {
+                match spiffe_id {
+                    Some(id) => self.text(",\"spiffe_id\":", id.as_str(), MAX_ID_BYTES),
+                    None => self.raw(",\"spiffe_id\":null"),
+                }
+                self.text(",\"reason\":", reason, MAX_WORD_BYTES);
+                self.number(",\"connections\":", *connections);
+            }
+            Event::Blocked { spiffe_id, reason, until, user } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+                self.text(",\"reason\":", reason, MAX_TEXT_BYTES);
+                match until {
+                    Some(until) => self.moment(",\"until\":", *until),
+                    None => self.raw(",\"until\":null"),
+                }
+                self.number(",\"user\":", u64::from(*user));
+            }
+            Event::Unblocked { spiffe_id, user } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+                self.number(",\"user\":", u64::from(*user));
+            }
+            Event::BlockExpired { spiffe_id } => {
+                self.text(",\"spiffe_id\":", spiffe_id, MAX_ID_BYTES);
+            }
+            _ => {}
+        }
     }
 
     fn gap(&mut self, gap: &Gap) {
@@ -344,6 +403,12 @@ impl From<&Claimed> for ClaimedIdentity {
 }
 
 impl ClaimedIdentity {
+    /// The identity that a token claims, which no certificate stands behind.
+    #[must_use]
+    pub fn of_id(spiffe_id: String) -> Self {
+        Self { spiffe_id: Some(spiffe_id), serial: None, sha256: None }
+    }
+
     /// The identity of a peer that proved it and was refused for another reason; none if it has none.
     #[must_use]
     pub fn of_source(source: &Source) -> Option<Self> {
@@ -371,6 +436,10 @@ impl Event<'_> {
             Self::IdentityDegraded { .. } => ("identity", "degraded"),
             Self::ClockSuspect { .. } => ("clock", "suspect"),
             Self::ClockSet => ("clock", "set"),
+            Self::ConnectionCut { .. } => ("connection", "cut"),
+            Self::Blocked { .. } => ("deny_list", "blocked"),
+            Self::Unblocked { .. } => ("deny_list", "unblocked"),
+            Self::BlockExpired { .. } => ("deny_list", "expired"),
             Self::LogStarted { .. } => ("log", "start"),
             Self::LogStopped => ("log", "stop"),
             Self::LogRotated { .. } => ("log", "rotate"),

@@ -90,6 +90,7 @@ const TRUST: &[Reason] = &[
 #[rustfmt::skip]
 const PEER: &[Reason] = &[
     reason("peer.unexpected_id", "The server's SVID holds, but its ID is not the one that was dialled.", "", "access_denied"),
+    reason("peer.blocked", "An operator put the peer or its trust domain on the deny-list (`portreeve block`).", "", "access_denied"),
     reason("peer.key_not_proven", "The peer did not prove that it holds the key of its certificate.", "RFC 8446 §4.4.3", "decrypt_error"),
 ];
 
@@ -186,7 +187,7 @@ What is accepted on purpose, since the standard only recommends it or leaves it 
     }
 
     /// The families whose codes may stand nowhere but in this list and where they arise.
-    const FAMILIES: [&str; 6] = ["svid.", "trust.", "peer.", "tls.", "identity.", "id."];
+    const FAMILIES: [&str; 7] = ["clock.", "svid.", "trust.", "peer.", "tls.", "identity.", "id."];
 
     /// Every string literal of the code that is spelt like a reason.
     fn literals(folder: &Path, found: &mut BTreeSet<String>) {

@@ -1,36 +1,8 @@
 //! Canaries in every place where callers put secrets; they may appear in no output (invariant 10).
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::fmt::MakeWriter;
-
 use crate::support::*;
 
 const CANARY: &str = "canary-5f1c2e";
-
-/// Collects what is traced.
-#[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Collected {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Collected {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 /// Raises an error whose text quotes the header that it looked at.
 const QUOTING: Policies = Policies::Files(&[
@@ -91,7 +63,7 @@ fn no_secret_of_a_request_appears_in_log_traces_metrics_or_answers() {
         told
     });
     check_clean("an output", &told);
-    let traced = String::from_utf8(traced.0.lock().unwrap().clone()).unwrap();
+    let traced = traced.text();
     assert!(traced.contains("accepting connections"), "nothing was traced");
     for line in traced.lines() {
         check_clean("a trace", line);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Frames, ORDERS, PATIENCE, id, trust_domain};
+use super::{Frames, ORDERS, PATIENCE, WEB, id, trust_domain};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -170,6 +171,26 @@ pub(crate) async fn handshake(
     issued: &Issued,
     alpn: Alpn,
 ) -> Result<TlsStream<TcpStream>, tls::Refused> {
+    handshake_as(ClientTls::new, address, api, issued, alpn).await
+}
+
+/// The same without a certificate of one's own.
+pub(crate) async fn handshake_without_svid(
+    address: SocketAddr,
+    api: &WorkloadApi,
+    alpn: Alpn,
+) -> Result<TlsStream<TcpStream>, tls::Refused> {
+    let unused = api.issue(&id(WEB)).unwrap();
+    handshake_as(ClientTls::without_svid, address, api, &unused, alpn).await
+}
+
+async fn handshake_as(
+    prepare: fn(&Clock, &tls::Settings) -> Result<Arc<ClientTls>, rustls::Error>,
+    address: SocketAddr,
+    api: &WorkloadApi,
+    issued: &Issued,
+    alpn: Alpn,
+) -> Result<TlsStream<TcpStream>, tls::Refused> {
     let clock = Clock::system();
     let snapshot = Snapshot {
         sequence: 1,
@@ -179,7 +200,7 @@ pub(crate) async fn handshake(
         received: clock.now(),
     };
     let settings = tls::Settings { alpn, ..tls::Settings::default() };
-    let tls = ClientTls::new(&clock, &settings).unwrap();
+    let tls = prepare(&clock, &settings).unwrap();
     let own = Credentials::new(&snapshot);
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();

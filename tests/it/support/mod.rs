@@ -20,12 +20,16 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 mod client;
+mod collected;
 mod records;
 mod repository;
 mod setup;
 mod upstream;
 
-pub(crate) use client::{Answer, Client, Raw, body, empty, handshake, request, streamed};
+pub(crate) use client::{
+    Answer, Client, Raw, body, empty, handshake, handshake_without_svid, request, streamed,
+};
+pub(crate) use collected::Collected;
 pub(crate) use records::{check_oracles, decisions, of_kind, read_log, text};
 pub(crate) use repository::Repository;
 pub(crate) use setup::{Policies, Setup, Stage};

@@ -20,8 +20,8 @@ const MAX_ENTITIES: usize = 10_000;
 const MAX_DEPTH: usize = 64;
 
 /// What a bundle may not describe: it is made from each request.
-const OF_THE_REQUEST: [&str; 7] =
-    ["Anonymous", "Service", "Path", "Route", "Headers", "Query", "Action"];
+const OF_THE_REQUEST: [&str; 8] =
+    ["Anonymous", "Service", "Path", "Route", "Headers", "Query", "Claims", "Action"];
 
 /// Reads all entities of a bundle and checks them against the schema, each alone and then together.
 pub(super) fn load(

@@ -8,6 +8,7 @@ use cedar_policy::{
     Context, ContextCreationError, Entity, EntityAttrEvaluationError, EntityUid,
     RestrictedExpression as Value,
 };
+use serde_json::Value as Json;
 
 use super::reads::Reads;
 use super::words::{Words, named};
@@ -75,7 +76,7 @@ pub(super) struct Facts<'a> {
 }
 
 /// The type `Http` of the schema, attribute for attribute.
-static ATTRIBUTES: [Attribute; 14] = [
+static ATTRIBUTES: [Attribute; 15] = [
     attribute("direction", |facts| text(facts.request.direction.as_str())),
     attribute("method", |facts| text(facts.request.head.method.as_str())),
     attribute("scheme", |facts| text(facts.request.head.scheme.as_str())),
@@ -92,6 +93,11 @@ static ATTRIBUTES: [Attribute; 14] = [
     attribute("now", |facts| Some(moment(facts.request.time))),
     attribute("tls", |facts| facts.caller.tls(&facts.request.connection)),
     attribute("certificate", |facts| facts.caller.certificate(&facts.request.connection)),
+    attribute("jwt", |facts| {
+        facts.request.connection.source.jwt.as_ref()?;
+        let claims = Value::new_entity_uid(facts.words.claims.clone());
+        Value::new_record([("claims".to_owned(), claims)]).ok() // fails on equal names only
+    }),
 ];
 
 const fn attribute(name: &'static str, value: fn(&Facts<'_>) -> Option<Value>) -> Attribute {
@@ -132,7 +138,7 @@ pub(super) fn context(
     Context::from_pairs(pairs).map_err(Box::new)
 }
 
-/// The entities whose tags are the request's headers and query, where the context names them; of their
+/// The entities whose tags are the request's headers, query and claims, where the context names them; of their
 /// tags those that are read.
 pub(super) fn tagged(
     words: &Words,
@@ -154,7 +160,29 @@ pub(super) fn tagged(
         let pairs = request.head.query_pairs().filter(|(key, _)| reads.tag(key));
         entities.push(with_tags(&words.query, pairs)?);
     }
+    if let Some(jwt) = &request.connection.source.jwt
+        && is_in("jwt")
+    {
+        let read = jwt.claims.iter().filter(|(name, _)| reads.tag(name));
+        let pairs = read.flat_map(|(name, claim)| {
+            texts(claim).into_iter().map(move |text| (name.clone(), text))
+        });
+        entities.push(with_tags(&words.claims, pairs)?);
+    }
     Ok(entities)
+}
+
+/// The values of a claim as texts.
+fn texts(claim: &Json) -> Vec<String> {
+    let text = |value: &Json| match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    };
+    match claim {
+        Json::Array(values) => values.iter().filter_map(text).collect(),
+        one => text(one).into_iter().collect(),
+    }
 }
 
 fn with_tags(

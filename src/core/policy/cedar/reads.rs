@@ -9,7 +9,7 @@ use super::scan::{is_space, tokens};
 pub(super) struct Reads {
     /// Attributes of `context`.
     attributes: Names,
-    /// Tags, of headers and of the query alike.
+    /// Tags, of headers, of the query and of claims alike.
     tags: Names,
     entities: bool,
 }
@@ -28,14 +28,14 @@ impl Reads {
         self.attributes.holds(name)
     }
 
-    /// Whether this header or query key is asked for.
+    /// Whether this header, query key or claim is asked for.
     pub(super) fn tag(&self, name: &str) -> bool {
         self.tags.holds(name)
     }
 
     /// Whether any entity is named: where none is, none can be looked into.
     pub(super) fn entities(&self) -> bool {
-        self.entities || ["headers", "query"].iter().any(|name| self.attribute(name))
+        self.entities || ["headers", "query", "jwt"].iter().any(|name| self.attribute(name))
     }
 
     /// What an expression reads, by its words: Cedar has no other way to say `context`.
@@ -57,7 +57,7 @@ impl Reads {
         reads
     }
 
-    /// Adds the headers and query keys that others ask for.
+    /// Adds the headers, query keys and claims that others ask for.
     pub(super) fn add_tags(&mut self, other: &Self) {
         match &other.tags {
             Names::All => self.tags = Names::All,
@@ -150,6 +150,7 @@ mod tests {
         check_entities("principal.path == \"/\"", true);
         check_entities("Group :: \"g\" in Group::\"h\"", true);
         check_entities("context.query.hasTag(\"q\")", true);
+        check_entities("context has jwt && context.jwt.claims.hasTag(\"q\")", true);
         check_entities("context == context", true);
     }
 

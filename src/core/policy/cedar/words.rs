@@ -17,6 +17,7 @@ pub(super) struct Words {
     pub(super) anonymous: EntityUid,
     pub(super) headers: EntityUid,
     pub(super) query: EntityUid,
+    pub(super) claims: EntityUid,
 }
 
 impl Words {
@@ -32,6 +33,7 @@ impl Words {
             anonymous: named("Anonymous", "anonymous")?,
             headers: named("Headers", "request")?,
             query: named("Query", "request")?,
+            claims: named("Claims", "request")?,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::policy::explanation::{Node, NodeKind, Seen, Truth, cut};
 const ROOTS: [&str; 4] = ["principal", "action", "resource", "context"];
 /// Attributes of the context that hold what a record masks, and the types of their values. A condition
 /// that reads them is shown as true or false alone: what they are compared with may equal them.
-const MASKED: [&str; 4] = ["headers", "query", "Headers", "Query"];
+const MASKED: [&str; 7] = ["headers", "query", "jwt", "claims", "Headers", "Query", "Claims"];
 /// Attributes shown of one condition.
 const MAX_SEEN: usize = 8;
 

@@ -102,6 +102,32 @@ fn headers_and_query_are_sets_by_name() {
 }
 
 #[test]
+fn claims_of_a_token_are_sets_of_texts_by_name() {
+    let of = |claims: Value| json!({"jwt": {"claims": claims}});
+    let policy = |claim: &str, value: &str| {
+        format!(
+            "permit(principal, action in Action::\"http\", resource) when {{ context has jwt && \
+             context.jwt.claims.hasTag(\"{claim}\") && \
+             context.jwt.claims.getTag(\"{claim}\") == [{value}] }};"
+        )
+    };
+    let allow = "allow allowed p.cedar#1:p.cedar:1";
+    let groups = policy("groups", r#""a", "7", "true""#);
+    check(&groups, of(json!({"groups": ["a", 7, true, null, {"b": 1}]})), allow);
+    check(&groups, of(json!({"groups": ["a"]})), "deny not_allowed");
+    check(&groups, of(json!({})), "deny not_allowed");
+    check(&groups, json!({}), "deny not_allowed");
+    check(&policy("plan", r#""gold""#), of(json!({"plan": "gold"})), allow);
+    check(&policy("n", r#""1.5""#), of(json!({"n": 1.5})), allow);
+    for nothing in [json!(null), json!({"gold": "gold"}), json!([])] {
+        check(&policy("plan", r#""gold""#), of(json!({"plan": nothing})), "deny not_allowed");
+        let has = "permit(principal, action in Action::\"http\", resource) when { context has jwt && \
+                   context.jwt.claims.hasTag(\"plan\") };";
+        check(has, of(json!({"plan": nothing})), "deny not_allowed");
+    }
+}
+
+#[test]
 fn a_caller_without_identity_is_anonymous() {
     let anonymous = "permit(principal is Anonymous, action, resource);";
     check(anonymous, json!({"source": null}), "allow allowed p.cedar#1:p.cedar:1");

@@ -105,6 +105,8 @@ fn what_a_header_is_compared_with_is_not_shown() {
     }
     let seen = compared("context.query.hasTag(principal.path)");
     assert!(!seen.contains("principal.path ="), "{seen}");
+    let seen = compared("context has jwt && context.jwt.claims.hasTag(principal.path)");
+    assert!(!seen.contains("principal.path ="), "{seen}");
 }
 
 #[test]
