@@ -76,7 +76,8 @@ fn format(scene: &Scene, count: u32) -> anyhow::Result<()> {
     let id = audit::decision_id(access.time);
     let mut scratch = Scratch::default();
     repeat(count, || {
-        let line = scratch.decision(&instance, &id, &access, (&decision).into(), &bundle.revision);
+        let line =
+            scratch.decision(&instance, &id, None, &access, (&decision).into(), &bundle.revision);
         line.stamp(1_234_567).len()
     });
     Ok(())

@@ -1,4 +1,5 @@
-"""Checks two running Workload APIs: one that knows this user and one that does not."""
+"""Checks running Workload APIs: one that knows this user, one that does not, and one with identities for
+a sidecar and its caller."""
 
 import sys
 import threading
@@ -6,6 +7,8 @@ from datetime import datetime, timezone
 
 from spiffe import JwtSvid, TrustDomain, WorkloadApiClient, X509Source
 from spiffe.errors import PySpiffeError
+
+import tls_check
 
 ID = "spiffe://a.test/web"
 AUDIENCE = "spiffe://a.test/api"
@@ -78,7 +81,7 @@ CHECKS = [
 ]
 
 
-def main(ours, others):
+def main(ours, others, both):
     failed = 0
     for check in CHECKS:
         try:
@@ -87,7 +90,8 @@ def main(ours, others):
         except Exception as error:  # a check that cannot run has failed
             failed += 1
             print(f"FAILED  {check.__name__}: {error!r}")
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    failed += tls_check.check_all(both)
+    print(f"{len(CHECKS) + len(tls_check.CHECKS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use portreeve_core::policy::{Decision, Revision};
 use portreeve_core::record::{
-    Decided, DecisionId, End, Event, Instance, InstanceFragment, Line, Scratch,
+    Decided, DecisionId, End, Event, FirstDecision, Instance, InstanceFragment, Line, Scratch,
 };
 use portreeve_core::request::AccessRequest;
 
@@ -67,18 +67,36 @@ impl Log {
         decision: &Decision,
         revision: &Revision,
     ) -> Result<Receipt, NotAccepted> {
-        self.accept(id, request, decision.into(), revision).await
+        self.accept(id, None, request, decision.into(), revision).await
+    }
+
+    /// Records that a request in flight was decided again; `first` is the receipt of its first
+    /// decision. It may go on only if this succeeds.
+    ///
+    /// # Errors
+    /// The record was not accepted and `on_failure` is `deny`: the exchange is ended.
+    pub async fn decision_again(
+        &self,
+        id: &DecisionId,
+        first: &Receipt,
+        request: &AccessRequest,
+        decision: &Decision,
+        revision: &Revision,
+    ) -> Result<(), NotAccepted> {
+        let of = Some(FirstDecision(first.seq));
+        self.accept(id, of, request, decision.into(), revision).await.map(drop)
     }
 
     pub(super) async fn accept(
         &self,
         id: &DecisionId,
+        of: Option<FirstDecision>,
         request: &AccessRequest,
         decided: Decided<'_>,
         revision: &Revision,
     ) -> Result<Receipt, NotAccepted> {
         let submitted = SCRATCH.with_borrow_mut(|scratch| {
-            let line = scratch.decision(&self.inner.instance, id, request, decided, revision);
+            let line = scratch.decision(&self.inner.instance, id, of, request, decided, revision);
             self.inner.submit(line, true)
         });
         let accepted = match submitted {

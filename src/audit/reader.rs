@@ -52,13 +52,17 @@ pub fn read(dir: &Path) -> Result<Lines, ReadError> {
 /// The log cannot be read.
 pub fn find(dir: &Path, id: &DecisionId) -> Result<Vec<Value>, ReadError> {
     let mut found = Vec::new();
+    // Of the exchange's first decision, as later ones name it: inside a string its quotes are escaped.
+    let mut again: Option<(u64, String)> = None;
     for line in read(dir)? {
         let line = match line {
             Ok(line) => line,
             Err(error @ ReadError::Io { .. }) => return Err(error),
             Err(ReadError::TooLong { .. } | ReadError::NotARecord { .. }) => continue,
         };
-        if !line.windows(id.as_bytes().len()).any(|part| part == id.as_bytes()) {
+        let has = |text: &[u8]| line.windows(text.len()).any(|part| part == text);
+        let may_be_again = again.as_ref().is_some_and(|(_, of)| has(of.as_bytes()));
+        if !has(id.as_bytes()) && !may_be_again {
             continue;
         }
         // A caller can put an id into a path: only its own fields count.
@@ -66,7 +70,13 @@ pub fn find(dir: &Path, id: &DecisionId) -> Result<Vec<Value>, ReadError> {
             let is_its_own = record.get("id").and_then(Value::as_str) == Some(id.as_str());
             let ids = record.pointer("/refused/ids").and_then(Value::as_array);
             let is_among = ids.is_some_and(|ids| ids.iter().any(|it| it == id.as_str()));
-            if is_its_own || is_among {
+            let of = again.as_ref().map(|(of, _)| *of);
+            let is_again = of.is_some() && record.get("of").and_then(Value::as_u64) == of;
+            if is_its_own && record.get("kind").is_some_and(|kind| kind == "decision") {
+                let seq = record.get("seq").and_then(Value::as_u64);
+                again = seq.map(|seq| (seq, format!("\"of\":{seq},")));
+            }
+            if is_its_own || is_among || is_again {
                 found.push(record);
             }
         }

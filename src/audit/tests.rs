@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use portreeve_core::Timestamp;
 use portreeve_core::policy::{Ground, Outcome, PolicyRef, Reason, Revision};
-use portreeve_core::record::Decided;
+use portreeve_core::record::{Decided, FirstDecision};
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Destination, Direction, Enforcement, Head, Scheme, Source,
 };
@@ -420,7 +420,35 @@ fn revision() -> Revision {
     Revision { repository, reference, commit, digest, signer: None }
 }
 
+#[tokio::test]
+async fn a_decision_is_found_with_those_that_decided_its_exchange_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), |_| {});
+    let first = decide(&log, "/a").await.unwrap();
+    let other = decide(&log, "/?%22of%22:2,").await.unwrap();
+    let again = decide_of(&log, Some(FirstDecision(first.seq())), "/a").await.unwrap();
+    let lost = decide_of(&log, Some(FirstDecision(None)), "/c").await.unwrap();
+    log.end(&first, &End::default());
+    log.close().await;
+    let _ = records(dir.path());
+    let found = |id| -> Vec<_> {
+        let found = find(dir.path(), id).unwrap();
+        found.iter().map(|record| record["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(found(first.id()), [2, 4, 6]);
+    assert_eq!((found(other.id()), found(again.id())), (vec![3], vec![4]));
+    assert_eq!(found(lost.id()), [5]);
+}
+
 async fn decide(log: &Log, target: &str) -> Result<Receipt, NotAccepted> {
+    decide_of(log, None, target).await
+}
+
+async fn decide_of(
+    log: &Log,
+    of: Option<FirstDecision>,
+    target: &str,
+) -> Result<Receipt, NotAccepted> {
     let policies = [PolicyRef { id: "read".into(), file: "a.cedar".into(), line: 1 }];
     let decided = Decided {
         outcome: Outcome::Allow,
@@ -430,7 +458,7 @@ async fn decide(log: &Log, target: &str) -> Result<Receipt, NotAccepted> {
         errors: &[],
     };
     let id = decision_id(clock().now());
-    log.accept(&id, &request(target), decided, &revision()).await
+    log.accept(&id, of, &request(target), decided, &revision()).await
 }
 
 fn request(target: &str) -> AccessRequest {

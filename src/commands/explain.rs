@@ -15,7 +15,8 @@ use crate::audit;
 /// Say why a request was decided as it was
 ///
 /// Shows the record of one decision: what was decided and by which policy at which line, who asked
-/// for what, and the policy revision in force. Every response carries its decision's id, in the
+/// for what, and the policy revision in force; then each decision on the same exchange by a later
+/// policy, while it was in flight, and how it ended. Every response carries its decision's id, in the
 /// header x-portreeve-decision-id; without an id, the last request that was not allowed is
 /// explained.
 #[derive(Debug, clap::Args)]
@@ -90,6 +91,10 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     };
     writeln!(out, "{}: {}{ground}", at("/decision/outcome"), at("/decision/reason"))?;
     row(out, "decision", &format!("{} (record {})", at("/id"), at("/seq")))?;
+    if let Some(of) = record.get("of") {
+        let first = of.as_u64().map_or_else(|| "lost".to_owned(), |of| format!("record {of}"));
+        row(out, "", &format!("decided again while in flight: the first decision is {first}"))?;
+    }
     row(out, "time", &at("/time"))?;
     let from = format!("{}:{}", at("/source/address/ip"), at("/source/address/port"));
     row(out, "source", &format!("{} from {from}", at("/source/spiffe_id")))?;
@@ -229,6 +234,20 @@ mod tests {
               end         status 403, 0 bytes in, 51 out, tries 0, 1.500 ms
         "#]]
         .assert_eq(&String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn a_decision_on_an_exchange_in_flight_says_so() {
+        for (of, expected) in [("17", "is record 17"), ("null", "is lost")] {
+            let again = DECISION.replace("\"seq\":42,", &format!("\"seq\":42,\"of\":{of},"));
+            let record = serde_json::from_str(&again).unwrap();
+            let mut out = Vec::new();
+            write_records(&mut out, &[record], Format::Pretty).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let line = text.lines().nth(2).unwrap();
+            let expected = format!("decided again while in flight: the first decision {expected}");
+            assert_eq!(line.trim_start(), expected);
+        }
     }
 
     #[test]

@@ -123,9 +123,11 @@ impl View {
             Some("decision") => {
                 let outcome = self.outcome(&at("/decision/outcome"));
                 let shadow = if at("/decision/ground") == "shadow" { " (shadow)" } else { "" };
+                let again = if record.get("of").is_some() { " (again)" } else { "" };
                 let (source, reason) = (at("/source/spiffe_id"), at("/decision/reason"));
                 let request = request_line(record);
-                let mut line = format!("{time} {outcome}{shadow} {source} {request} {reason}");
+                let mut line =
+                    format!("{time} {outcome}{shadow}{again} {source} {request} {reason}");
                 for policy in list(record, "/decision/policies") {
                     let _ = write!(line, " {}", place(policy)); // a string takes everything
                 }
@@ -172,10 +174,11 @@ mod tests {
 
     use super::*;
 
-    const LINES: [&str; 7] = [
+    const LINES: [&str; 8] = [
         r#"{"kind":"decision","id":"a","time":"T1","source":{"spiffe_id":"spiffe://td/web"},"request":{"method":"GET","scheme":"https","host":"orders","path":"/a","query":{}},"decision":{"outcome":"allow","ground":"allowed","reason":"allowed","policies":[{"id":"p","file":"a.rego","line":3}]}}"#,
         r#"{"kind":"decision","id":"b","time":"T2","source":{"spiffe_id":null},"request":{"method":"GET","scheme":"https","host":"orders","path":"/\u001b[31m","query":{"k":["***"]}},"decision":{"outcome":"deny","ground":"shadow","reason":"not_allowed","policies":[]}}"#,
         r#"{"kind":"end","id":"a","time":"T3","of":1}"#,
+        r#"{"kind":"decision","id":"f","time":"T3","of":1,"source":{"spiffe_id":"spiffe://td/web"},"request":{"method":"GET","scheme":"https","host":"orders","path":"/a","query":{}},"decision":{"outcome":"deny","ground":null,"reason":"not_allowed","policies":[]}}"#,
         r#"{"kind":"refused","id":"c","time":"T4","refused":{"source":"10.0.0.0/24","reason":"tls.no_certificate","count":3}}"#,
         r#"{"kind":"refused","id":"g","time":"T4","refused":{"source":"10.0.0.0/24","reason":"svid.expired","count":1,"claimed":[{"spiffe_id":"spiffe://td/\u001b","serial":"01","sha256":null}]}}"#,
         r#"{"kind":"log","id":"d","time":"T5","event":"stop"}"#,
@@ -199,6 +202,7 @@ mod tests {
             expect![[r#"
             T1 allow spiffe://td/web GET https://orders/a allowed a.rego:3 a
             T2 deny  (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
+            T3 deny  (again) spiffe://td/web GET https://orders/a not_allowed f
             T4 refused 10.0.0.0/24 tls.no_certificate (3) c
             T4 refused 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
             T5 log stop
@@ -214,6 +218,7 @@ mod tests {
             true,
             expect![[r#"
             T2 ESC[31mdeny ESC[0m (shadow) - GET https://orders/\u{1b}[31m?k=*** not_allowed b
+            T3 ESC[31mdeny ESC[0m (again) spiffe://td/web GET https://orders/a not_allowed f
             T4 ESC[31mrefusedESC[0m 10.0.0.0/24 tls.no_certificate (3) c
             T4 ESC[31mrefusedESC[0m 10.0.0.0/24 svid.expired (1) claims spiffe://td/\u{1b} g
         "#]],

@@ -204,7 +204,7 @@ pub fn fuzz_record_line(data: &[u8]) {
         Revision { reference: part(0).into(), repository: part(1).into(), ..Revision::default() };
     let mut scratch = Scratch::default();
     let request = access_request(data, &text);
-    let line = scratch.decision(&instance, &id, &request, decided, &revision);
+    let line = scratch.decision(&instance, &id, None, &request, decided, &revision);
     check_line(line.stamp(u64::MAX));
     let refused = Refused {
         stage: "http",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use atomic_waker::AtomicWaker;
 use bytes::{Buf as _, Bytes};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
@@ -21,6 +22,18 @@ pub enum RequestBody {
 pub struct Progress {
     bytes: AtomicU64,
     sent: AtomicBool,
+    stopped: AtomicBool,
+    /// Of the upstream's connection, while it waits for the caller.
+    waker: AtomicWaker,
+}
+
+/// Why a request body broke off on its way to an upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestBodyError {
+    #[error("the caller's body broke off")]
+    Caller(#[source] hyper::Error),
+    #[error("the exchange has ended")]
+    Stopped(#[source] h2::Error),
 }
 
 impl RequestBody {
@@ -46,18 +59,33 @@ impl Progress {
     pub fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Acquire)
     }
+
+    /// Breaks the body off: the upstream's connection gets no byte more of it.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.waker.wake();
+    }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = RequestBodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         let Self::Streamed { body, progress } = &mut *self else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        let polled = Pin::new(&mut *body).poll_frame(context);
+        if polled.is_pending() {
+            progress.waker.register(context.waker());
+        }
+        if progress.stopped.load(Ordering::Acquire) {
+            *self = Self::Empty;
+            let reason = h2::Error::from(h2::Reason::CANCEL);
+            return Poll::Ready(Some(Err(RequestBodyError::Stopped(reason))));
+        }
+        let frame = ready!(polled);
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -71,7 +99,7 @@ impl Body for RequestBody {
             *self = Self::Empty;
             return Poll::Ready(None);
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(RequestBodyError::Caller)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -22,7 +22,7 @@ mod routes;
 mod template;
 mod upstream;
 
-pub use body::{Progress, RequestBody};
+pub use body::{Progress, RequestBody, RequestBodyError};
 pub use connect::OwnIdentity;
 pub use routes::{Route, Routes, RoutesError, Upstreams, upstreams};
 pub use template::{PathTemplate, TemplateError};

@@ -9,6 +9,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use portreeve_core::request::is_reserved;
 
 use super::exchange::Exchange;
+use super::ongoing::Ended;
 use crate::forward::Lease;
 
 /// What hyper streams to the caller.
@@ -19,6 +20,15 @@ pub struct ReplyBody(Kind);
 enum Kind {
     Fixed(Option<Bytes>),
     Upstream(Box<UpstreamBody>),
+}
+
+/// Why a response breaks off; a stream of HTTP/2 is reset with the code of the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    #[error("the upstream's response broke off")]
+    Upstream(#[source] hyper::Error),
+    #[error("the policy in force does not permit the exchange")]
+    Revoked(#[source] h2::Error),
 }
 
 #[derive(Debug)]
@@ -58,6 +68,17 @@ impl UpstreamBody {
     }
 }
 
+impl ReplyError {
+    /// Not `REFUSED_STREAM`, which would ask the caller to try again: some of it was processed.
+    fn of(ended: &Ended) -> Self {
+        let code = match ended.denial {
+            Some(_) => h2::Reason::CANCEL,
+            None => h2::Reason::INTERNAL_ERROR,
+        };
+        Self::Revoked(code.into())
+    }
+}
+
 /// A trailer may not say later what the upstream could not say in a header.
 fn remove_reserved(trailers: &mut HeaderMap) {
     let reserved: Vec<_> = trailers.keys().filter(|name| is_reserved(name)).cloned().collect();
@@ -68,17 +89,24 @@ fn remove_reserved(trailers: &mut HeaderMap) {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ReplyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
         let stream = match &mut self.0 {
             Kind::Fixed(bytes) => return Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Kind::Upstream(stream) => stream,
         };
-        let mut frame = ready!(Pin::new(&mut stream.body).poll_frame(context));
+        let polled = Pin::new(&mut stream.body).poll_frame(context);
+        if polled.is_pending() {
+            stream.exchange.underway().wake(context.waker());
+        }
+        if let Some(ended) = stream.exchange.ended() {
+            return Poll::Ready(Some(Err(ReplyError::of(ended))));
+        }
+        let mut frame = ready!(polled);
         if let Some(Ok(frame)) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
@@ -96,7 +124,7 @@ impl Body for ReplyBody {
             Some(Err(_)) => stream.exchange.upstream_broke_off(),
             None => stream.complete(),
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(ReplyError::Upstream)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ongoing::{Ended, Place, Underway};
 use super::{Arrival, Connection};
 use crate::audit::{End, Receipt};
 use crate::connections::{InFlight, Slot};
-use crate::forward::Progress;
 
 /// An exchange that lasted longer leaves an `end` record in any case (invariant 7).
 const LONG: Duration = Duration::from_secs(1);
@@ -17,10 +17,10 @@ const LONG: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Exchange {
     connection: Arc<Connection>,
-    receipt: Receipt,
+    underway: Arc<Underway>,
+    place: Place,
     _in_flight: InFlight,
     started: Instant,
-    request: Option<Arc<Progress>>,
     status: Option<u16>,
     response_bytes: u64,
     tunnel_bytes: u64,
@@ -36,16 +36,16 @@ impl Exchange {
     pub(super) fn begin(
         connection: &Arc<Connection>,
         arrival: Arrival,
-        receipt: Receipt,
-        request: Option<Arc<Progress>>,
+        underway: Arc<Underway>,
         notable: bool,
     ) -> Self {
+        let place = connection.gate.ongoing.join(Arc::clone(&underway));
         Self {
             connection: Arc::clone(connection),
-            receipt,
+            underway,
+            place,
             _in_flight: arrival.in_flight,
             started: arrival.started,
-            request,
             status: None,
             response_bytes: 0,
             tunnel_bytes: 0,
@@ -57,7 +57,16 @@ impl Exchange {
     }
 
     pub(super) fn receipt(&self) -> &Receipt {
-        &self.receipt
+        self.underway.receipt()
+    }
+
+    pub(super) fn underway(&self) -> &Arc<Underway> {
+        &self.underway
+    }
+
+    /// Why the exchange may not go on, where a later policy does not permit it.
+    pub(super) fn ended(&self) -> Option<&Ended> {
+        self.underway.ended()
     }
 
     pub(super) fn answered(&mut self, status: http::StatusCode, tries: u32) {
@@ -97,32 +106,39 @@ impl Exchange {
 
     /// Whether the request's body is through, so that its connection can carry another request.
     pub(super) fn request_is_sent(&self) -> bool {
-        self.request.as_ref().is_none_or(|progress| progress.is_sent())
+        self.underway.request().is_none_or(|progress| progress.is_sent())
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let log = &self.connection.gate.log;
-        let duration = self.started.elapsed();
-        if !self.complete && self.failure.is_none() {
-            self.failure = Some(self.slot().reason().unwrap_or("caller.broke_off"));
+        let gate = &self.connection.gate;
+        gate.ongoing.leave(self.place);
+        let (log, request) = (&gate.log, self.underway.request());
+        // After a complete response the caller may still be writing: cutting it off could cost it the
+        // answer. After anything else its upload has nobody who would decide on it again.
+        if let Some(request) = request.filter(|request| !self.complete && !request.is_sent()) {
+            request.stop();
         }
-        let is_due = self.notable || self.failure.is_some() || duration > LONG || log.end_records();
+        let duration = self.started.elapsed();
+        if !self.complete {
+            let ended = self.underway.ended().map(|ended| ended.reason);
+            let cut = self.slot().reason().unwrap_or("caller.broke_off");
+            self.failure = ended.or(self.failure).or(Some(cut));
+        }
+        let notable = self.notable || self.underway.was_decided_again();
+        let is_due = notable || self.failure.is_some() || duration > LONG || log.end_records();
         if !is_due {
             return;
         }
         let end = End {
             status: self.status,
             response_bytes: self.response_bytes,
-            request_bytes: self
-                .request
-                .as_ref()
-                .map_or(self.tunnel_bytes, |progress| progress.bytes()),
+            request_bytes: request.map_or(self.tunnel_bytes, |progress| progress.bytes()),
             tries: self.tries,
             duration,
             flags: self.failure.into_iter().collect(),
         };
-        log.end(&self.receipt, &end);
+        log.end(self.underway.receipt(), &end);
     }
 }

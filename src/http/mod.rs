@@ -12,8 +12,7 @@ use ::http::request::Parts;
 use ::http::{Request, Response};
 use arc_swap::ArcSwap;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use portreeve_core::policy::{Bundle, Decision, Effects, Ground, Outcome, Permit};
+use portreeve_core::policy::{Bundle, Decision, Effects};
 use portreeve_core::record::DecisionId;
 use portreeve_core::request::{
     AccessRequest, Body, ConnectionFacts, Direction, Draft, Enforcement, Head,
@@ -22,31 +21,40 @@ use portreeve_core::request::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::audit::{ClaimedIdentity, Log, Receipt, Refusal};
+use crate::audit::{Log, Receipt};
 use crate::clock::Clock;
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
-use crate::forward::{self, ForwardError, RequestBody, Routes, Upstream};
+use crate::forward::{Routes, Upstream};
 use crate::store::Store;
 use crate::telemetry::{ListenerMetrics, Metrics};
 
 mod body;
 mod caller;
+mod refused;
+mod permitted;
+mod ongoing;
+mod again;
 mod exchange;
 mod goaway;
 mod reply;
 mod serve;
 mod tokens;
 mod tunnel;
+#[cfg(test)]
+mod tests;
 
-pub use body::ReplyBody;
+pub use again::{Again, decide_again};
+pub use body::{ReplyBody, ReplyError};
 pub use caller::{CallerSettings, Callers, Proof};
+pub use ongoing::Ongoing;
 pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
 pub use tokens::Tokens;
 
-use caller::{Caller, CallerError};
-use exchange::Exchange;
+use caller::Caller;
+use permitted::exchange;
+use refused::{Refused, not_permitted, refuse};
 use reply::{Answer, Dialect};
 
 /// What all connections of a listener share.
@@ -66,6 +74,8 @@ pub struct Gate {
     pub metrics: Metrics,
     /// Connections that are being served.
     pub open: AtomicUsize,
+    /// The exchanges that are decided again when the policy changes.
+    pub ongoing: Ongoing,
 }
 
 /// The routes of a listener with the metrics that are counted by them.
@@ -111,15 +121,6 @@ struct Taken {
     route: Option<(Arc<str>, usize, Arc<Upstream>)>,
 }
 
-/// Why a request never became a decision.
-struct Refused {
-    answer: Answer,
-    reason: &'static str,
-    /// Who the caller says it is, where the connection proves nobody else.
-    claimed: Option<ClaimedIdentity>,
-    detail: Option<String>,
-}
-
 /// What is known of a request before anything was decided.
 struct Arrival {
     id: DecisionId,
@@ -160,32 +161,6 @@ pub(crate) async fn handle(
     let response = response.await;
     routing.metrics.answered(Some(route), response.status());
     response
-}
-
-/// Forwards a permitted request whose record was accepted, and joins the response to its end.
-async fn exchange(
-    connection: &Arc<Connection>,
-    arrival: Arrival,
-    decided: Decided,
-    permit: Permit,
-    receipt: Receipt,
-    body: Incoming,
-    caller_upgrade: Option<OnUpgrade>,
-) -> Response<ReplyBody> {
-    let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { access, caller, upstream, decision, .. } = decided;
-    let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
-    // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
-    let effects = if is_shadow { Effects::default() } else { decision.effects };
-    let (body, progress) = RequestBody::new(body);
-    let exchange = Exchange::begin(connection, arrival, receipt, progress, is_shadow);
-    let head = reply::change_request(access.head, &effects);
-    let (receipt, caller) = (exchange.receipt(), caller.as_ref());
-    let sent = forward::forward(permit, receipt, &upstream, head, caller, body).await;
-    match sent {
-        Ok(forwarded) => tunnel::or_stream(forwarded, exchange, caller_upgrade, &effects),
-        Err(error) => upstream_failed(exchange, &error, dialect, &id),
-    }
 }
 
 impl Decided {
@@ -276,91 +251,4 @@ async fn record(connection: &Connection, id: &DecisionId, decided: &Decided) -> 
             None
         }
     }
-}
-
-/// Answers and counts a request that never became a decision (invariant 7).
-fn refuse(connection: &Connection, arrival: &Arrival, refused: Refused) -> Response<ReplyBody> {
-    let Refused { answer, reason, claimed, detail } = refused;
-    let response = arrival.answer(answer, None);
-    connection.count(reason, Some(arrival.id), claimed, detail);
-    connection.gate.routing.load().metrics.answered(None, response.status());
-    response
-}
-
-impl From<(Answer, &'static str)> for Refused {
-    fn from((answer, reason): (Answer, &'static str)) -> Self {
-        Self { answer, reason, claimed: None, detail: None }
-    }
-}
-
-impl From<CallerError> for Refused {
-    fn from(error: CallerError) -> Self {
-        tracing::debug!(reason = error.reason(), "refused a request: {error}");
-        let (answer, reason) = (Answer::Unauthenticated, error.reason());
-        let claimed = error.claimed().map(ClaimedIdentity::of_id);
-        Self { answer, reason, claimed, detail: Some(error.to_string()) }
-    }
-}
-
-impl Connection {
-    /// Counts what never became a request.
-    fn refused(&self, reason: &'static str, detail: Option<String>) {
-        self.count(reason, None, None, detail);
-    }
-
-    /// Counts what never became a decision.
-    fn count(
-        &self,
-        reason: &'static str,
-        id: Option<DecisionId>,
-        claimed: Option<ClaimedIdentity>,
-        detail: Option<String>,
-    ) {
-        let source = &self.facts.source;
-        self.gate.metrics.refused(reason);
-        self.gate.log.refused(Refusal {
-            stage: "http",
-            reason,
-            source: source.address.ip(),
-            claimed: claimed.or_else(|| ClaimedIdentity::of_source(source)),
-            id,
-            detail,
-        });
-    }
-}
-
-/// The answer to a request that policy did not permit.
-fn not_permitted(decision: &Decision, arrival: &Arrival) -> Response<ReplyBody> {
-    match decision.outcome {
-        Outcome::Deny => arrival.answer(Answer::Denied, Some(&decision.effects)),
-        Outcome::Error | Outcome::Allow => arrival.answer(Answer::Unavailable, None),
-    }
-}
-
-fn upstream_failed(
-    mut exchange: Exchange,
-    error: &ForwardError,
-    dialect: Dialect,
-    id: &DecisionId,
-) -> Response<ReplyBody> {
-    exchange.failed(error.reason());
-    tracing::debug!(error = %chain(error), "a permitted request failed upstream");
-    let answer = match error {
-        ForwardError::ConnectTimeout { .. } => Answer::GatewayTimeout,
-        ForwardError::RequestBody { .. } => Answer::BadRequest,
-        _ => Answer::BadGateway,
-    };
-    reply::answer(answer, dialect, id, None)
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -55,7 +55,12 @@ pub(super) fn or_stream(
 /// Copies both ways until an end, an error or an order to the connection.
 async fn join(caller: OnUpgrade, upstream: OnUpgrade, mut exchange: Exchange) {
     exchange.is_tunnel();
-    let (caller, mut upstream) = match tokio::try_join!(caller, upstream) {
+    let underway = Arc::clone(exchange.underway());
+    let switched = tokio::select! {
+        switched = async { tokio::try_join!(caller, upstream) } => switched,
+        _ = underway.until_ended() => return,
+    };
+    let (caller, mut upstream) = match switched {
         Ok((caller, upstream)) => (TokioIo::new(caller), TokioIo::new(upstream)),
         Err(_) => return exchange.failed("tunnel.not_upgraded"),
     };
@@ -68,6 +73,7 @@ async fn join(caller: OnUpgrade, upstream: OnUpgrade, mut exchange: Exchange) {
         // A tunnel has no message boundary to wait for: it cannot be asked to retire, and is cut
         // where other connections close.
         _ = slot.ordered(Some(Order::Retire)) => Some(slot.reason().unwrap_or("tunnel.cut")),
+        ended = underway.until_ended() => Some(ended.reason),
     };
     exchange.tunnelled(caller.read, caller.written);
     match failure {

@@ -129,6 +129,11 @@ impl Failure {
         matches!(self, Self::Invalid { .. } | Self::Unimplemented { .. })
     }
 
+    /// Whether nobody listened: the agent was not asked anything.
+    pub(super) const fn is_unheard(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Refused { .. } | Self::Connect { .. })
+    }
+
     /// The error and its causes in one line.
     pub(crate) fn words(&self) -> String {
         let mut words = self.to_string();

@@ -21,6 +21,9 @@ use crate::clock::Clock;
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Where nobody listens a try costs microseconds, and an agent that is back must be found before an
+/// SVID of some seconds ends.
+const MAX_BACKOFF_UNHEARD: Duration = Duration::from_secs(1);
 /// Waits differ by up to a quarter, so that workloads of one node do not return all at once.
 const JITTER: f64 = 0.25;
 
@@ -104,6 +107,17 @@ impl Follow for Offers {
     }
 }
 
+/// How long to wait before the next try, where `backoff` is next by doubling.
+fn wait_after(failure: &Failure, backoff: Duration) -> Duration {
+    if failure.needs_a_person() {
+        MAX_BACKOFF
+    } else if failure.is_unheard() {
+        backoff.min(MAX_BACKOFF_UNHEARD)
+    } else {
+        backoff
+    }
+}
+
 /// Starts the task that follows a stream, over and over, until nobody looks any more.
 pub(super) fn follow<F: Follow>(socket: PathBuf, published: F) {
     let mut follower = Follower { socket, published, answered: false };
@@ -139,12 +153,12 @@ impl<F: Follow> Follower<F> {
                 logged.clone_from(&words);
             }
             self.published.note(&failure, words);
-            let wait = if failure.needs_a_person() { MAX_BACKOFF } else { backoff };
+            let wait = wait_after(&failure, backoff);
             tokio::select! {
                 () = tokio::time::sleep(wait.mul_f64(1.0 - JITTER * fastrand::f64())) => {}
                 () = &mut unwatched => return,
             }
-            backoff = (backoff * 2).min(MAX_BACKOFF);
+            backoff = (wait * 2).min(MAX_BACKOFF);
         }
     }
 
@@ -178,5 +192,26 @@ impl<F: Follow> Follower<F> {
                 Err(failure) => return failure,
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_is_away_is_looked_for_every_second() {
+        let path = PathBuf::from("/run/api.sock");
+        let missing = Failure::Missing { path: path.clone() };
+        assert_eq!(wait_after(&missing, MIN_BACKOFF), MIN_BACKOFF);
+        assert_eq!(wait_after(&missing, MAX_BACKOFF), MAX_BACKOFF_UNHEARD);
+        let refused = Failure::Refused { path: path.clone() };
+        assert_eq!(wait_after(&refused, MAX_BACKOFF), MAX_BACKOFF_UNHEARD);
+        // One that is there but cannot answer is not pressed.
+        let message = String::from("busy");
+        let unavailable = Failure::Unavailable { path: path.clone(), message: message.clone() };
+        assert_eq!(wait_after(&unavailable, MAX_BACKOFF), MAX_BACKOFF);
+        let invalid = Failure::Invalid { path, message };
+        assert_eq!(wait_after(&invalid, MIN_BACKOFF), MAX_BACKOFF);
     }
 }

@@ -161,6 +161,20 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// A store without a source, whose bundle a test changes.
+    pub(crate) fn holding(bundle: Bundle) -> Self {
+        let store = Self { shared: Arc::new(Shared::new(&Source::Dir("/".into()))) };
+        store.hold(bundle);
+        store
+    }
+
+    pub(crate) fn hold(&self, bundle: Bundle) {
+        self.shared.active.store(Some(Arc::new(bundle)));
+    }
+}
+
 impl Shared {
     fn new(source: &Source) -> Self {
         Self {

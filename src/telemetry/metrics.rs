@@ -53,6 +53,7 @@ pub struct Metrics {
     requests: Family<Labels3, Counter>,
     mode: Family<Labels2, Gauge>,
     refusals: Family<Closed1, Counter>,
+    exchanges_ended: Family<Closed1, Counter>,
     handshakes: Family<Closed2, Counter>,
     connections: [Gauge; 3],
     cuts: Family<Closed1, Counter>,
@@ -80,6 +81,7 @@ impl Metrics {
             requests: Family::default(),
             mode: Family::default(),
             refusals: Family::default(),
+            exchanges_ended: Family::default(),
             handshakes: Family::default(),
             connections: [gauge("handshaking"), gauge("serving"), gauge("draining")],
             cuts: Family::default(),
@@ -107,6 +109,7 @@ impl Metrics {
         registry.register("decision_duration_seconds", "Time that decide took", self.decision_duration.clone());
         registry.register("requests", "Answered requests by route and class of status", self.requests.clone());
         registry.register("request_refusals", "Requests answered without a decision", self.refusals.clone());
+        registry.register("exchanges_ended", "Exchanges in flight that a later policy ended, by reason", self.exchanges_ended.clone());
         registry.register("handshakes", "TLS handshakes by result and reason", self.handshakes.clone());
         registry.register("connections", "Open connections by state", connections);
         registry.register("connections_cut", "Open connections that were ended because their peer holds no more, by reason", self.cuts.clone());
@@ -167,6 +170,12 @@ impl Metrics {
     /// A request was answered without a decision; `reason` is a stable code.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// An exchange in flight was ended because a later policy does not permit it, or its decision could
+    /// not be recorded; `reason` is a stable code.
+    pub fn exchange_ended(&self, reason: &'static str) {
+        self.exchanges_ended.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A handshake ended: `ok`, `refused` or `failed`, with a stable code that is empty for `ok`.

@@ -18,6 +18,7 @@ fn sample() -> Metrics {
     listener.answered(Some(0), http::StatusCode::FORBIDDEN);
     listener.answered(None, http::StatusCode::BAD_REQUEST);
     metrics.refused("request.host");
+    metrics.exchange_ended("policy.revoked");
     metrics.handshake("ok", "");
     metrics.connections(ConnectionState::Serving).inc();
     metrics.identity_updated(Timestamp::from_unix_seconds(10), Timestamp::from_unix_seconds(20));
@@ -47,6 +48,7 @@ fn what_happened_is_counted_under_its_labels() {
             r#"portreeve_requests_total{listener="public",route="orders",code_class="4xx"} 1"#,
             r#"portreeve_requests_total{listener="public",route="none",code_class="4xx"} 1"#,
             r#"portreeve_request_refusals_total{reason="request.host"} 1"#,
+            r#"portreeve_exchanges_ended_total{reason="policy.revoked"} 1"#,
             r#"portreeve_handshakes_total{result="ok",reason=""} 1"#,
             r#"portreeve_connections{state="serving"} 1"#,
             r#"portreeve_connections{state="draining"} 0"#,

@@ -8,6 +8,7 @@ mod demo;
 mod hostile;
 mod identity;
 mod live;
+mod live_policy;
 mod operations;
 mod oracles;
 mod requests;

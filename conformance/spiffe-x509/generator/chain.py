@@ -321,14 +321,14 @@ def costs(suite, root):
     suite.refuse("every-ca-of-one-name", "trust.path_budget", "building a path takes a bounded number of steps",
                  BUDGET, root.issue(), namesakes[0], chain=strangers, attack="I21")
     suite.accept("every-ca-of-one-name-beside-the-root", "a path that is there is found among many that are none",
-                 BUDGET, root.issue(), root, chain=strangers, attack="I21")
+                 BUDGET, root.issue(), root, chain=strangers[:4], attack="I21")
     one = Authority("cycle one", parent=Authority("cycle two"))
     two = Authority("cycle two", parent=Authority("cycle one"))
     suite.refuse("cycle", "trust.unknown_issuer", "CAs that vouch for each other reach no root", BUDGET,
                  one.issue(), root, chain=[one.der, two.der], attack="I21")
     own = Authority("own", parent=Authority("own"))
     suite.refuse("cycle-of-one", "trust.unknown_issuer", "a CA that vouches for itself reaches no root", BUDGET,
-                 own.issue(), root, chain=[own.der] * 6, attack="I21")
+                 own.issue(), root, chain=[own.der] * 2, attack="I21")
     many = root.intermediate("nc", nc=(name_constraints([dns("n%d.test" % n) for n in range(500)]), True))
     leaf = many.issue(san=[dns("w%d.n499.test" % n) for n in range(600)])
     suite.refuse("many-names-under-many-constraints", "trust.path_budget",

@@ -93,7 +93,7 @@ def odd(suite, root):
     bad("empty-extension", "an extension has a name and a value", sequence())
     padded = tlv(0x06, b"\x55\x1d\x80\x0f")
     bad("name-of-an-extension-padded", "an OID has one form (X.690 §8.19.2), so keyUsage in another is none",
-        sequence(padded, boolean(True), octet_string(usage)), ku=None, reason="svid.key_usage")
+        sequence(padded, boolean(True), octet_string(usage)), ku=None, reason="svid.critical_extension")
     bad("name-of-an-extension-padded-beside", "an OID in another form is not known",
         sequence(padded, boolean(True), octet_string(usage)), reason="svid.critical_extension")
     suite.refuse("no-extensions", "svid.no_uri_san", "a leaf without extensions has no identity", "X509-SVID §2",

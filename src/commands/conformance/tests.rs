@@ -44,6 +44,20 @@ fn spiffe_jwt_cases_hold() {
     check(Suite::SpiffeJwt, 400);
 }
 
+#[test]
+fn every_reason_of_a_token_has_a_case() {
+    let schema = include_str!("../../../schemas/spiffe-jwt-cases.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let reasons = &schema["items"]["properties"]["expected_reason"]["enum"];
+    let reasons: Vec<String> = serde_json::from_value(reasons.clone()).unwrap();
+    assert!(reasons.len() > 20);
+    for reason in reasons {
+        let wanted = format!("\"expected_reason\": \"{reason}\"");
+        let has_case = embedded::SPIFFE_JWT.iter().any(|(_, text)| text.contains(&wanted));
+        assert!(has_case, "{reason}");
+    }
+}
+
 /// Nothing that they call invalid is accepted; valid ones that no JWT-SVID may be are listed.
 #[test]
 fn jws_vectors_of_wycheproof_hold() {

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwapOption;
 use portreeve_core::Timestamp;
 use portreeve_core::policy::Revision;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::faults::Faults;
 use super::report::Live;
 use super::trust::{self, TrustChanges};
 use crate::audit::{self, Log};
 use crate::connections::TICK;
+use crate::http;
 use crate::identity::{Snapshot, State};
 use crate::listen::{Bound, Serving};
 use crate::store;
@@ -77,15 +79,23 @@ async fn prepared(snapshot: &Arc<Snapshot>) -> Option<Arc<Credentials>> {
     next.ok()
 }
 
-/// What the store did becomes records, metrics and log lines.
+/// What the store did becomes records, metrics and log lines; a new policy decides again what is in
+/// flight.
 pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Event>) {
+    let changed = Arc::new(Notify::new());
+    let mut passes = JoinSet::new();
+    passes.spawn(decide_again(Arc::clone(&live), Arc::clone(&changed)));
     while let Some(event) = events.recv().await {
         match event {
-            store::Event::Activated { to, restored, .. } => {
+            store::Event::Activated { from, to, restored, .. } => {
                 live.metrics.policy_activated(&to.commit);
                 live.metrics.activation("activated", "swap");
                 live.log.event(&audit::Event::PolicyActivated { revision: &to });
                 tracing::info!(commit = %to.commit, digest = %to.digest, restored, "policy activated");
+                // Nothing is in flight before the first policy.
+                if from.is_some() {
+                    changed.notify_one();
+                }
             }
             store::Event::Rejected { commit, digest, stage, text, findings } => {
                 live.metrics.activation("rejected", stage.as_str());
@@ -104,6 +114,15 @@ pub(super) async fn policy(live: Arc<Live>, mut events: mpsc::Receiver<store::Ev
                 tracing::error!("the policy loader has ended, the active policy stays: {text}");
             }
         }
+    }
+}
+
+/// One pass for each change of policy, or for several that came while one was under way.
+async fn decide_again(live: Arc<Live>, changed: Arc<Notify>) {
+    loop {
+        changed.notified().await;
+        let http::Again { decided, ended, took } = http::decide_again(&live.gates).await;
+        tracing::info!(decided, ended, ?took, "decided again what is in flight");
     }
 }
 

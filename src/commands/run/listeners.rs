@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstreams};
-use crate::http::{Callers, Gate, Routing};
+use crate::http::{Callers, Gate, Ongoing, Routing};
 use crate::identity::DenyListFile;
 use crate::identity::jwt_bundles::JwtBundles;
 use crate::listen::{self, Bound};
@@ -56,6 +56,7 @@ pub(super) fn gates(
             clock: clock.clone(),
             metrics: metrics.clone(),
             open: AtomicUsize::new(0),
+            ongoing: Ongoing::default(),
         }))
     };
     config.listeners.iter().map(gate).collect()

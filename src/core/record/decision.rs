@@ -39,17 +39,27 @@ impl<'a> From<&'a Decision> for Decided<'a> {
     }
 }
 
+/// The first decision on a request that is decided again: its number, where its record has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstDecision(pub Option<u64>);
+
 impl Scratch {
-    /// Formats the record of one decision.
+    /// Formats the record of one decision; `of` is the first where the request is decided again.
     pub fn decision(
         &mut self,
         instance: &InstanceFragment,
         id: &DecisionId,
+        of: Option<FirstDecision>,
         request: &AccessRequest,
         decision: Decided<'_>,
         revision: &Revision,
     ) -> &mut Line {
         self.begin(id, request.time, "decision", instance);
+        match of {
+            None => {}
+            Some(FirstDecision(Some(seq))) => self.number(",\"of\":", seq),
+            Some(FirstDecision(None)) => self.raw(",\"of\":null"),
+        }
         let connection = RecordFragment::of(&request.connection);
         let (out, masked) = (self.line.out(), &mut self.masked);
         for pointer in &connection.masked {

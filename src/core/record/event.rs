@@ -323,7 +323,7 @@ impl Scratch {
         }
     }
 
-    fn raw(&mut self, text: &str) {
+    pub(super) fn raw(&mut self, text: &str) {
         self.line.out().extend_from_slice(text.as_bytes());
     }
 
@@ -342,7 +342,7 @@ impl Scratch {
         }
     }
 
-    fn number(&mut self, key: &str, value: u64) {
+    pub(super) fn number(&mut self, key: &str, value: u64) {
         self.raw(key);
         json::number(self.line.out(), value);
     }

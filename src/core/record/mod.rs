@@ -17,7 +17,7 @@ mod event;
 #[cfg(test)]
 mod tests;
 
-pub use decision::Decided;
+pub use decision::{Decided, FirstDecision};
 pub use decision_id::{DecisionId, DecisionIdError};
 pub use event::{ClaimedIdentity, End, Event, Gap, Refused};
 pub use fragment::{Instance, InstanceFragment, RecordFragment};

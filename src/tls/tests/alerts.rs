@@ -35,7 +35,7 @@ fn each() -> Vec<PeerError> {
     ];
     for error in &trust {
         match error {
-            E::Leaf(_) | E::Issuer(_) => unreachable!(),
+            E::Leaf(_) | E::Issuer(_) => panic!("{error} comes below"),
             E::ChainLength(_)
             | E::ChainBytes(_)
             | E::NoBundle(_)
@@ -58,6 +58,14 @@ fn each() -> Vec<PeerError> {
             | E::Malformed(_) => {}
         }
     }
+    let expected = ExpectedPeer::Id(id.clone());
+    let own = [PeerError::UnexpectedId { id, expected }, PeerError::HandshakeSignature];
+    let trust = trust.into_iter().chain(of_certificates());
+    trust.map(PeerError::from).chain(own).collect()
+}
+
+/// What single certificates are refused for.
+fn of_certificates() -> impl Iterator<Item = TrustError> {
     let key = KeyFault::Algorithm;
     let issuer = [
         IssuerError::Malformed,
@@ -77,16 +85,13 @@ fn each() -> Vec<PeerError> {
         SvidError::NoUriSan,
         SvidError::TwoUriSans { count: 2 },
         SvidError::NoncanonicalId { claimed: String::new(), source: SpiffeIdError::Scheme },
-        SvidError::RootPath { id: id.clone() },
+        SvidError::RootPath { id: pki::id(WEB) },
         SvidError::IsCa,
         SvidError::KeyUsage(KeyUsageFault::Absent),
         SvidError::ExtendedKeyUsage { missing: "" },
         SvidError::WeakKey(key),
     ];
-    let expected = ExpectedPeer::Id(id.clone());
-    let own = [PeerError::UnexpectedId { id, expected }, PeerError::HandshakeSignature];
-    let trust = trust.into_iter().chain(issuer.map(E::from)).chain(leaf.map(E::from));
-    trust.map(PeerError::from).chain(own).collect()
+    issuer.map(TrustError::from).into_iter().chain(leaf.map(TrustError::from))
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_token_outlives_a_rotation_and_not_the_key_that_signed_it() {
         drop(client);
         let log = scene.finish().await;
         assert_eq!(reason_of(&log, &replayed), "jwt.unknown_key");
-        assert_eq!(text(of_kind(&log, "refused")[0], "/refused/claimed/0"), WEB);
+        assert_eq!(text(of_kind(&log, "refused")[0], "/refused/claimed/0/spiffe_id"), WEB);
     });
 }
 

@@ -44,21 +44,32 @@ async fn every_request_sees_one_revision_while_commits_alternate_under_load() {
     assert!(asked.len() > 200, "{} requests are no load", asked.len());
 
     let records = world.checked_records();
-    let decisions = of_kind(&records, "decision", "");
+    // What was in flight at a commit was decided again, in records of its own.
+    let (again, decisions): (Vec<_>, Vec<_>) = of_kind(&records, "decision", "")
+        .into_iter()
+        .partition(|record| record.get("of").is_some());
+    let denied = again.iter().filter(|record| record["decision"]["outcome"] == "deny");
+    let denied: Vec<_> = denied.map(|record| record["of"].as_u64()).collect();
     assert_eq!(decisions.len(), asked.len());
     let by_id: BTreeMap<&str, &Value> =
         decisions.iter().map(|record| (record["id"].as_str().unwrap(), *record)).collect();
     let mut used = BTreeMap::<&str, u32>::new();
+    let mut broken_off = 0;
     for asked in &asked {
-        let answer = asked.answer.as_ref().unwrap();
+        let Ok(answer) = &asked.answer else {
+            broken_off += 1;
+            continue;
+        };
         let record = by_id[&*answer.id];
         let (commit, allows) =
             allowed.get_key_value(record["policy"]["commit"].as_str().unwrap()).unwrap();
         *used.entry(commit).or_default() += 1;
         let (status, outcome) = if *allows == asked.path { (200, "allow") } else { (403, "deny") };
         assert_eq!(record["decision"]["outcome"], outcome, "{}", record["decision"]);
-        assert_eq!(answer.status, status, "{}", record["decision"]);
+        let is_denied = denied.contains(&record["seq"].as_u64()) && answer.status == 403;
+        assert!(answer.status == status || is_denied, "{} {record}", answer.status);
     }
+    assert!(broken_off <= denied.len(), "{broken_off} of {}", denied.len());
     assert!(used.len() > 3, "the load met only {used:?}");
     assert_eq!(of_kind(&records, "policy", "activated").len(), 7);
 }

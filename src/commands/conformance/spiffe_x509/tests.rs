@@ -70,7 +70,7 @@ fn the_format_of_x509_limbo_is_read_and_its_leaves_are_nobody() {
             "trusted_certs": case(root)["bundles"]["a.test"],
             "untrusted_intermediates": [],
             "peer_certificate": good["peer_certificate"],
-            "validation_time": null,
+            "validation_time": good["validation_time"],
             "expected_result": expected,
         }] });
         let results = run(&[CaseFile { name: "limbo.json".to_owned(), text: text.to_string() }]);

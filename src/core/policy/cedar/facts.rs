@@ -179,10 +179,10 @@ fn texts(claim: &Json) -> Vec<String> {
         Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
         Json::Null | Json::Array(_) | Json::Object(_) => None,
     };
-    match claim {
-        Json::Array(values) => values.iter().filter_map(text).collect(),
-        one => text(one).into_iter().collect(),
+    if let Json::Array(values) = claim {
+        return values.iter().filter_map(text).collect();
     }
+    text(claim).into_iter().collect()
 }
 
 fn with_tags(

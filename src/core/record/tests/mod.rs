@@ -54,6 +54,20 @@ fn a_denial_without_identity_has_nulls_and_no_ground() {
 }
 
 #[test]
+fn a_request_that_is_decided_again_names_its_first_decision() {
+    let (mut scratch, instance) = (Scratch::default(), instance().fragment());
+    let request = request("GET /", &[]);
+    let mut of = |first| {
+        let decided = decided(Outcome::Deny, &[], &[]);
+        let line = scratch.decision(&instance, &id_of(1), first, &request, decided, &revision());
+        serde_json::from_str::<Value>(&stamped(line, 42)).unwrap().get("of").cloned()
+    };
+    assert_eq!(of(None), None);
+    assert_eq!(of(Some(FirstDecision(Some(7)))), Some(7.into()));
+    assert_eq!(of(Some(FirstDecision(None))), Some(Value::Null));
+}
+
+#[test]
 fn secrets_of_a_request_are_in_no_line() {
     let secret = "canary7f3a";
     let mut request = request(
@@ -155,7 +169,9 @@ fn the_longest_line_fits_into_an_entry_of_the_tree() {
     };
     let mut scratch = Scratch::default();
     let decided = decided(Outcome::Error, &policies, &errors);
-    let line = scratch.decision(&instance.fragment(), &id_of(1), &request, decided, &revision);
+    let longest = Some(FirstDecision(Some(u64::MAX)));
+    let line =
+        scratch.decision(&instance.fragment(), &id_of(1), longest, &request, decided, &revision);
     let length = line.stamp(u64::MAX).len();
     assert!(length <= MAX_LINE_BYTES, "{length}");
     assert!(length > MAX_LINE_BYTES / 2, "the limits are used: {length}");
@@ -174,7 +190,7 @@ fn a_number_in_front_takes_nothing_from_the_line() {
     let mut scratch = Scratch::default();
     let instance = instance().fragment();
     let decided = decided(Outcome::Deny, &[], &[]);
-    let line = scratch.decision(&instance, &id_of(1), &request, decided, &revision());
+    let line = scratch.decision(&instance, &id_of(1), None, &request, decided, &revision());
     let max = line.max_len();
     for seq in [0, 1, 9, 10, 12_345, u64::MAX] {
         let text = std::str::from_utf8(line.stamp(seq)).unwrap();
@@ -250,7 +266,7 @@ fn check(request: &AccessRequest, decided: Decided<'_>, expected: Expect) {
 fn line(request: &AccessRequest, decided: Decided<'_>) -> String {
     let mut scratch = Scratch::default();
     let instance = instance().fragment();
-    stamped(scratch.decision(&instance, &id_of(1), request, decided, &revision()), 42)
+    stamped(scratch.decision(&instance, &id_of(1), None, request, decided, &revision()), 42)
 }
 
 fn stamped(line: &mut Line, seq: u64) -> String {

@@ -26,6 +26,10 @@ pub(super) const LIST: &[(&str, &[&str])] = &[
             "leaf::key-usage-not-critical",
         ],
     ),
+    (
+        "the crate lets a leaf have critical name constraints (RFC 5280 §4.2.1.10)",
+        &["chain::constraints-in-a-leaf"],
+    ),
     ("the crate overlooks bytes after a value", &["leaf::bytes-after-the-key-usage"]),
     (
         "the crate asks only for the use of this end of the connection (X509-SVID §4.4)",
@@ -83,7 +87,12 @@ pub(super) const LIST: &[(&str, &[&str])] = &[
     ),
     (
         "the crate does not look at serial numbers (RFC 5280 §4.1.2.2)",
-        &["encodings::serial-empty", "encodings::serial-negative", "encodings::serial-zero"],
+        &[
+            "encodings::serial-empty",
+            "encodings::serial-negative",
+            "encodings::serial-padded",
+            "encodings::serial-zero",
+        ],
     ),
     (
         "the crate counts only the extensions that it reads (RFC 5280 §4.2)",
