@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve::clock::Clock;
-use portreeve::identity::{Pick, Settings, Source, State, workload_api};
+use portreeve::identity::{Pick, Settings, Source, State};
 use portreeve::tls::{self, Alpn, ClientTls, Credentials, ExpectedPeer};
 use portreeve_core::spiffe::SpiffeId;
 use rustls::pki_types::ServerName;
@@ -155,8 +155,8 @@ impl Connection {
 async fn client_tls(args: &Args) -> anyhow::Result<(Arc<ClientTls>, Arc<Credentials>)> {
     let socket = args.identity.clone().context("mTLS needs --identity")?;
     let pick = Some(Pick::SpiffeId(SpiffeId::parse(CALLER_ID)?));
-    let settings = Settings { source: Source::WorkloadApi { socket }, pick };
-    let identity = workload_api::spawn(&settings, Clock::system());
+    let settings = Settings { pick, ..Settings::new(Source::WorkloadApi { socket }) };
+    let identity = portreeve::identity::spawn(&settings, Clock::system());
     let mut updates = identity.updates();
     updates.wait_for(|state| matches!(state, State::Ready(_))).await?;
     let snapshot = identity.current()?;

@@ -23,8 +23,8 @@ pub use health::BoundHealth;
 pub use people::BoundAdmin;
 pub use serve::{ServeError, Server};
 pub use status::{
-    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PartState, PolicyStatus, Readiness,
-    Status,
+    IdentitySourceStatus, IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PartState,
+    PolicyStatus, Readiness, SourceTrouble, Status,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

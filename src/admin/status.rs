@@ -47,6 +47,8 @@ pub struct Status {
     pub readiness: Readiness,
     /// `null` until there is one.
     pub identity: Option<IdentityStatus>,
+    #[serde(default)]
+    pub identity_source: IdentitySourceStatus,
     /// `null` until there are some, and where no listener takes JWT-SVIDs.
     #[serde(default)]
     pub jwt_bundles: Option<JwtStatus>,
@@ -62,10 +64,36 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IdentityStatus {
     pub spiffe_id: String,
+    pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub updated: Timestamp,
     /// The trust domains whose bundles are known.
     pub trust_domains: Vec<String>,
+}
+
+/// How the source of our identity does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IdentitySourceStatus {
+    /// In words, such as ``Workload API at `/run/spire/agent.sock` ``.
+    pub source: String,
+    /// When it last gave something that could be used.
+    pub last_answer: Option<Timestamp>,
+    /// `null` while nothing is wrong.
+    pub trouble: Option<SourceTrouble>,
+    /// Foreign bundles that could not be read, with the reason.
+    pub unusable_bundles: BTreeMap<String, String>,
+    /// The user and the process that serve the Workload API's socket.
+    pub served_by_uid: Option<u32>,
+    pub served_by_pid: Option<i32>,
+}
+
+/// Why nothing new comes of the source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceTrouble {
+    /// `identity.source_lost`, `identity.update_rejected` or `identity.withdrawing`.
+    pub reason: String,
+    pub text: String,
+    pub since: Timestamp,
 }
 
 /// The keys that JWT-SVIDs are verified with.

@@ -26,6 +26,7 @@ impl Report for Fixed {
             now: Timestamp::from_unix_seconds(1),
             readiness: self.readiness(),
             identity: None,
+            identity_source: IdentitySourceStatus::default(),
             jwt_bundles: None,
             blocked: 0,
             policy: None,

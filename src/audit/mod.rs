@@ -27,7 +27,7 @@ pub use health::{State, Status};
 pub use log::Log;
 pub use origin::{decision_id, this_instance};
 pub use portreeve_core::record::{ClaimedIdentity, End, Event, Instance};
-pub use reader::{Follow, Lines, ReadError, find, last, read};
+pub use reader::{Follow, Lines, ReadError, find, last, newest_time, read};
 pub use receipt::{NotAccepted, OpenError, Receipt};
 pub use refusals::Refusal;
 

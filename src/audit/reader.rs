@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use portreeve_core::Timestamp;
 use portreeve_core::record::{DecisionId, MAX_LINE_BYTES};
 use serde_json::Value;
 
@@ -12,6 +13,9 @@ use super::files;
 
 /// How much of a file's end is read first when the last lines are asked for.
 const TAIL_BYTES: u64 = 1 << 20;
+/// A start whose clock is wrong leaves some records of a wrong time; so many starts do not hide what
+/// was written before them.
+const RECENT: usize = 256;
 /// A poll of a log that grows reads no more than this at once.
 const MAX_POLL_BYTES: u64 = 4 << 20;
 
@@ -124,6 +128,17 @@ fn next_line(path: &Path, reader: &mut BufReader<File>) -> Result<Option<Vec<u8>
 pub struct Follow {
     dir: PathBuf,
     current: Option<Position>,
+}
+
+/// The latest time of the last records; `None` where none can be read.
+#[must_use]
+pub fn newest_time(dir: &Path) -> Option<Timestamp> {
+    let (lines, _) = last(dir, RECENT, |_| true).ok()?;
+    let time = |line: &Vec<u8>| {
+        let record: Value = serde_json::from_slice(line).ok()?;
+        Timestamp::parse(record.get("time")?.as_str()?).ok()
+    };
+    lines.iter().filter_map(time).max()
 }
 
 #[derive(Debug)]

@@ -338,6 +338,9 @@ fn every_kind_of_event_fits_the_schema() {
         Event::ConfigRejected { cause: "line 1" },
         Event::IdentityUpdated { spiffe_id: &id, not_after, sequence: 1 },
         Event::IdentityLost { reason: "identity.withdrawn", cause: "denied" },
+        Event::IdentityDegraded { reason: "identity.stale", cause: "nobody answers" },
+        Event::ClockSuspect { earliest: Timestamp::from_unix_seconds(1), evidence: "svid" },
+        Event::ClockSet,
         Event::ConnectionCut { spiffe_id: Some(&id), reason: "trust.no_bundle", connections: 2 },
         Event::ConnectionCut { spiffe_id: None, reason: "trust.no_bundle", connections: 9 },
         Event::Blocked {
@@ -353,7 +356,7 @@ fn every_kind_of_event_fits_the_schema() {
         log.event(&event);
     }
     runtime.block_on(log.close());
-    assert_eq!(records(dir.path()).len(), 14);
+    assert_eq!(records(dir.path()).len(), 17);
 }
 
 /// All records, each checked against the schema, with numbers that begin at 1 and have no gap.

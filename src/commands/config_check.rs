@@ -81,13 +81,19 @@ pub(super) fn run(command: Command) -> anyhow::Result<Exit> {
 /// What the sidecar would do with this configuration, in a few lines.
 fn summary(config: &Config) -> String {
     let mut text = String::new();
-    let identity::Source::WorkloadApi { socket } = &config.identity.source;
+    let source = match &config.identity.source {
+        identity::Source::WorkloadApi { socket } => format!("Workload API at {}", socket.display()),
+        identity::Source::Files(files) => {
+            let (domains, certificate) = (files.bundles.len(), files.certificate.display());
+            format!("{certificate} and the bundles of {domains} trust domains")
+        }
+    };
     let mut line = |name: &str, value: String| {
         // Writing into a String does not fail.
         let _ = writeln!(text, "{name:<10} {value}");
     };
     line("service", config.service.to_string());
-    line("identity", format!("Workload API at {}", socket.display()));
+    line("identity", source);
     for listener in &config.listeners {
         let mode = match listener.mode {
             Enforcement::Enforce => "enforced",

@@ -18,6 +18,7 @@ mod config_check;
 mod conformance;
 mod demo;
 mod dev;
+mod doctor;
 mod explain;
 mod loader;
 mod log_dir;
@@ -77,6 +78,7 @@ enum Command {
     Explain(explain::Args),
     Tail(tail::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     Block(block::Args),
     Unblock(block::UnblockArgs),
     Whoami(whoami::Args),
@@ -123,6 +125,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Tail(args) => tail::run(args),
         Command::Status(args) => status::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Block(args) => block::run(args),
         Command::Unblock(args) => block::unblock(args),
         Command::Whoami(args) => whoami::run(args),

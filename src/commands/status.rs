@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::{Exit, Format};
-use crate::admin::{self, PartState, Status};
+use crate::admin::{self, PartState, SourceTrouble, Status};
 use crate::config;
 
 /// Say how a running sidecar is
@@ -110,6 +110,15 @@ fn in_words(status: &Status) -> String {
             line("  trusts", identity.trust_domains.join(", "));
         }
     }
+    let source = &status.identity_source;
+    let heard = source.last_answer.map_or("never".to_owned(), |at| format!("{} ago", age(at)));
+    line("  source", format!("{}, last heard {heard}", source.source));
+    if let Some(SourceTrouble { reason, text, since }) = &source.trouble {
+        line("  trouble", format!("for {}: {text} ({reason})", age(*since)));
+    }
+    for (name, text) in &source.unusable_bundles {
+        line("  unusable", format!("{name}: {text}"));
+    }
     if let Some(jwt) = &status.jwt_bundles {
         let keys = jwt.keys.iter().map(|(name, keys)| format!("{name} ({keys})"));
         let keys = keys.collect::<Vec<_>>().join(", ");
@@ -175,7 +184,9 @@ mod tests {
     use portreeve_core::policy::Ways;
 
     use super::*;
-    use crate::admin::{IdentityStatus, JwtStatus, LogStatus, Part, PolicyStatus, Readiness};
+    use crate::admin::{
+        IdentitySourceStatus, IdentityStatus, JwtStatus, LogStatus, Part, PolicyStatus, Readiness,
+    };
 
     fn sample() -> Status {
         let at = Timestamp::from_unix_seconds;
@@ -187,10 +198,16 @@ mod tests {
             readiness: Readiness { parts: vec![Part::ready("identity")] },
             identity: Some(IdentityStatus {
                 spiffe_id: "spiffe://td/orders".to_owned(),
+                not_before: at(99_222),
                 not_after: at(102_822),
                 updated: at(99_000),
                 trust_domains: vec!["td".to_owned()],
             }),
+            identity_source: IdentitySourceStatus {
+                source: "Workload API at `/api.sock`".to_owned(),
+                last_answer: Some(at(99_000)),
+                ..IdentitySourceStatus::default()
+            },
             jwt_bundles: Some(JwtStatus {
                 updated: at(99_000),
                 keys: BTreeMap::from([("td".to_owned(), 2)]),
@@ -230,6 +247,7 @@ mod tests {
                 sidecar    orders: ready; version 0.1.0, up 1d 3h
                 identity   spiffe://td/orders, 47m 2s left
                   trusts   td
+                  source   Workload API at `/api.sock`, last heard 16m 40s ago
                 jwt keys   td (2); updated 16m 40s ago
                 policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
                   ways     3 native, 1 interpreter, 0 always
@@ -251,6 +269,7 @@ mod tests {
                 sidecar    orders: NOT ready; version 0.1.0, up 1d 3h
                   part     identity not_ready: no SVID yet (identity.unavailable)
                 identity   none yet
+                  source   Workload API at `/api.sock`, last heard 16m 40s ago
                 jwt keys   td (2); updated 16m 40s ago
                 policy     none yet
                 log        /log, written; next record 7, 0 queued, 0 lost

@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::policy::report::printable;
 use super::{Exit, Format, workload_api_address};
 use crate::identity::{Failure, Svid, endpoint_path, update, workload_api};
 
@@ -86,7 +87,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
     let mut report = Report { svids: Vec::new(), bundles: BTreeMap::new() };
     for offered in &message.svids {
         let svid = update::read_svid(offered)?;
-        for (trust_domain, roots) in update::read_bundles(&message, offered, &svid.id)? {
+        let (bundles, unusable) = update::read_bundles(&message, offered, &svid.id)?;
+        for bundle in unusable {
+            let text = format!("bundle `{}` is not used: {}", bundle.name, bundle.text);
+            writeln!(io::stderr(), "{}", printable(&text))?;
+        }
+        for (trust_domain, roots) in bundles {
             report.add_bundle(&trust_domain, &roots);
         }
         let hint = Some(offered.hint.clone()).filter(|hint| !hint.is_empty());

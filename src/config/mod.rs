@@ -22,6 +22,7 @@ mod shape;
 mod planned;
 mod check;
 mod settings;
+mod identity_source;
 mod listeners;
 mod upstreams;
 mod policy;
@@ -54,6 +55,8 @@ pub struct Config {
     /// Store, log and admin socket live under it by default.
     pub state_dir: PathBuf,
     pub identity: identity::Settings,
+    /// How long a start may wait for the first identity; for ever if `None`.
+    pub identity_timeout: Option<Duration>,
     pub listeners: Vec<listen::Settings>,
     pub upstreams: Vec<forward::UpstreamSettings>,
     pub policy: store::Settings,

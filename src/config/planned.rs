@@ -6,8 +6,6 @@ use super::place::At;
 type Planned = (&'static str, Option<&'static str>, Option<&'static str>);
 
 const PLANNED: &[Planned] = &[
-    ("identity/source", Some("files"), None),
-    ("identity/certificate", None, None),
     ("listeners/*/protocol", Some("tcp"), None),
     ("listeners/*/protocol", Some("probe"), Some("probe the sidecar itself at `health.address`")),
     ("listeners/*/plaintext", None, Some("callers without mTLS are always refused")),

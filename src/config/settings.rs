@@ -5,16 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use portreeve_core::request::Enforcement;
-use portreeve_core::spiffe::SpiffeId;
 
 use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
-use super::{Config, listeners, policy, raw, upstreams};
-use crate::{admin, audit, identity, telemetry};
+use super::{Config, identity_source, listeners, policy, raw, upstreams};
+use crate::{admin, audit, telemetry};
 
-/// Where SPIFFE says that a workload finds its socket (Workload Endpoint §4).
-const SPIFFE_SOCKET_VARIABLE: &str = "SPIFFE_ENDPOINT_SOCKET";
 const DEFAULT_ROTATE_BYTES: u64 = 64 << 20;
 
 /// The configuration, or `None` where something that it cannot do without was refused.
@@ -27,7 +24,13 @@ pub(super) fn config(
     let state_dir = check.path(&root.key("state_dir"), &file.state_dir);
     let upstreams = upstreams::upstreams(check, &file.upstreams);
     let listeners = listeners::listeners(check, file);
-    let identity = identity(check, &file.identity, env);
+    let identity = identity_source::identity(check, &file.identity, env);
+    let identity_timeout = identity_source::timeout(check, &file.identity);
+    let takes_tokens = listeners.iter().any(|listener| listener.callers.proof.takes_tokens());
+    if takes_tokens && file.identity.source == raw::IdentitySource::Files {
+        let message = "files hold no JWT bundles, and a listener takes JWT-SVIDs";
+        check.refuse(&root.key("identity").key("source"), message);
+    }
     let policy = policy::policy(check, &file.policy, &state_dir);
     let log = log(check, &file.log, &state_dir);
     let health = health(check, &file.health, &file.listeners);
@@ -40,6 +43,7 @@ pub(super) fn config(
         service: file.service.as_str().into(),
         state_dir,
         identity: identity?,
+        identity_timeout,
         listeners,
         upstreams,
         policy: policy?,
@@ -54,52 +58,6 @@ pub(super) fn config(
     };
     config.warnings = warnings(&config);
     Some(config)
-}
-
-fn identity(
-    check: &mut Check<'_>,
-    raw: &raw::Identity,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Option<identity::Settings> {
-    let at = At::root().key("identity");
-    let raw::IdentitySource::WorkloadApi = raw.source;
-    let pick = match &raw.pick {
-        None => None,
-        Some(pick) => read_pick(check, &at.key("pick"), pick),
-    };
-    let from_env = env(SPIFFE_SOCKET_VARIABLE).filter(|value| !value.is_empty());
-    let socket = match (&raw.socket, from_env) {
-        (Some(socket), _) => check.socket(&at.key("socket"), socket.as_str()),
-        (None, Some(socket)) => check.socket(&at.key("socket"), &socket),
-        (None, None) => {
-            let hint = "write the Workload API's socket, or set `SPIFFE_ENDPOINT_SOCKET`";
-            check.refuse_with(&at.key("socket"), "missing", hint);
-            return None;
-        }
-    };
-    Some(identity::Settings { source: identity::Source::WorkloadApi { socket }, pick })
-}
-
-fn read_pick(check: &mut Check<'_>, at: &At, pick: &raw::Pick) -> Option<identity::Pick> {
-    match (&pick.hint, &pick.spiffe_id) {
-        (Some(hint), None) => Some(identity::Pick::Hint(hint.clone())),
-        (None, Some(id)) => match SpiffeId::parse(id) {
-            Ok(id) => Some(identity::Pick::SpiffeId(id)),
-            Err(error) => {
-                let message = format!("{} is not a SPIFFE ID: {error}", quoted(id));
-                check.refuse(&at.key("spiffe_id"), message);
-                None
-            }
-        },
-        (Some(_), Some(_)) => {
-            check.refuse(at, "`hint` and `spiffe_id` exclude each other");
-            None
-        }
-        (None, None) => {
-            check.refuse(at, "either `hint` or `spiffe_id` must be given");
-            None
-        }
-    }
 }
 
 fn log(check: &mut Check<'_>, raw: &raw::Log, state_dir: &Path) -> audit::Settings {

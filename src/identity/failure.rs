@@ -1,4 +1,4 @@
-//! Why the Workload API gives nothing, in words that a person can act on.
+//! Why a source gives nothing, in words that a person can act on.
 
 use std::error::Error as _;
 use std::io;
@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tonic::Code;
 
-use super::UpdateError;
+use super::source::Trouble;
+use super::{FileError, UpdateError};
 
-/// One try at the Workload API that failed.
+/// One try at a source that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error(
@@ -17,11 +18,19 @@ pub enum Failure {
          here?"
     )]
     Missing { path: PathBuf },
+    #[error(
+        "there is no directory `{}` for the socket `{path}`: is it mounted here, and is the path right?",
+        directory.display()
+    )]
+    NoDirectory { path: PathBuf, directory: PathBuf },
     #[error("`{path}` is not a socket: give the path of the Workload API's own socket")]
     NotASocket { path: PathBuf },
     #[error("this user may not open `{path}`: it needs write permission on the socket")]
     Forbidden { path: PathBuf, source: io::Error },
-    #[error("nobody listens on `{path}`: has the agent stopped?")]
+    #[error(
+        "nobody listens on `{path}`: has the agent stopped? (if it has restarted since, the socket's \
+         file is mounted here: mount its directory instead)"
+    )]
     Refused { path: PathBuf },
     #[error("failed to connect to `{path}`")]
     Connect { path: PathBuf, source: io::Error },
@@ -42,10 +51,17 @@ pub enum Failure {
     Unavailable { path: PathBuf, message: String },
     #[error("the Workload API at `{path}` failed with {code:?}: `{message}`")]
     Status { path: PathBuf, code: Code, message: String },
+    #[error(
+        "the update of the Workload API at `{path}` is larger than we take: do fewer trust domains need \
+         to be federated with us? (`{message}`)"
+    )]
+    TooLarge { path: PathBuf, message: String },
     #[error("the Workload API at `{path}` closed the stream")]
     Ended { path: PathBuf },
     #[error("the Workload API at `{path}` sent an update that cannot be used")]
     Update { path: PathBuf, source: UpdateError },
+    #[error("the files cannot be used")]
+    Files { source: FileError },
 }
 
 impl Failure {
@@ -54,7 +70,12 @@ impl Failure {
         // Connecting to a plain file is refused as if nobody listened.
         let socket = std::fs::metadata(&path).map(|found| found.file_type().is_socket());
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::NotFound => match path.parent() {
+                Some(directory) if !directory.exists() => {
+                    Self::NoDirectory { directory: directory.to_owned(), path }
+                }
+                _ => Self::Missing { path },
+            },
             io::ErrorKind::ConnectionRefused if matches!(socket, Ok(false)) => {
                 Self::NotASocket { path }
             }
@@ -75,7 +96,31 @@ impl Failure {
             Code::InvalidArgument => Self::Invalid { path, message },
             Code::Unimplemented => Self::Unimplemented { path, message },
             Code::Unavailable => Self::Unavailable { path, message },
+            // How tonic refuses a message over its limit.
+            Code::OutOfRange => Self::TooLarge { path, message },
             code => Self::Status { path, code, message },
+        }
+    }
+
+    /// The stable code of what this means for us.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Update { .. } | Self::TooLarge { .. } | Self::Files { .. } => Trouble::REJECTED,
+            Self::Denied { .. } => Trouble::WITHDRAWING,
+            Self::Missing { .. }
+            | Self::NoDirectory { .. }
+            | Self::NotASocket { .. }
+            | Self::Forbidden { .. }
+            | Self::Refused { .. }
+            | Self::Connect { .. }
+            | Self::Lost { .. }
+            | Self::Silent { .. }
+            | Self::Invalid { .. }
+            | Self::Unimplemented { .. }
+            | Self::Unavailable { .. }
+            | Self::Status { .. }
+            | Self::Ended { .. } => Trouble::LOST,
         }
     }
 

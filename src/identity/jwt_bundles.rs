@@ -54,7 +54,10 @@ impl JwtBundles {
 /// Starts the task that follows the source; it ends when the last [`JwtBundles`] of it is dropped.
 #[must_use]
 pub fn spawn(settings: &Settings, clock: Clock) -> JwtBundles {
-    let Source::WorkloadApi { socket } = &settings.source;
+    let Source::WorkloadApi { socket } = &settings.source else {
+        // The configuration refuses it; without keys no token holds.
+        return Published::new(clock, String::from("files hold no JWT bundles")).1;
+    };
     let failure = format!("the Workload API at `{}` has not answered yet", socket.display());
     let (published, bundles) = Published::new(clock, failure);
     follow(socket.clone(), published);
@@ -217,7 +220,7 @@ mod tests {
         let mut settings = DevSettings::new(trust_domain, socket.clone());
         settings.entries = vec![Entry::any(SpiffeId::parse("spiffe://a.test/web").unwrap())];
         let api = WorkloadApi::start(settings).unwrap();
-        let settings = Settings { source: Source::WorkloadApi { socket }, pick: None };
+        let settings = Settings::new(Source::WorkloadApi { socket });
         let bundles = spawn(&settings, Clock::system());
         let until = async |wanted: &str| {
             let mut updates = bundles.updates();

@@ -1,32 +1,47 @@
-//! What the source has said, as the [`State`] that everybody sees.
+//! What the source has said, as the [`State`] and the [`SourceStatus`] that everybody sees.
 //!
 //! Only a denial, or an update without the SVID that is picked, takes a snapshot back; no other
 //! failure does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::pki_types::CertificateRevocationListDer;
+use portreeve_core::spiffe::TrustDomain;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::proto::X509SvidResponse;
-use super::{Failure, Pick, Snapshot, State, Svid, UpdateError, update};
+use super::source::{ServedBy, Trouble};
+use super::update::{Update, UpdateError};
+use super::{Failure, Identity, MAX_WITHDRAWAL_GRACE, Settings, Snapshot, SourceStatus, State};
 use crate::clock::Clock;
 
-/// So many SVIDs are named when the picked one is not among them.
-const MAX_NAMED_SVIDS: usize = 8;
-
 pub(super) struct Published {
-    pick: Option<Pick>,
     clock: Clock,
     state: watch::Sender<State>,
+    source: watch::Sender<SourceStatus>,
     sequence: u64,
-    /// The message that the present snapshot was made of: the same again is no update.
-    last: Option<X509SvidResponse>,
+    /// That of the first SVID: another one needs a restart.
+    trust_domain: Option<TrustDomain>,
+    grace: Duration,
+    /// The end of a grace, while one runs.
+    withdrawal: JoinSet<()>,
 }
 
 impl Published {
-    pub(super) fn new(pick: Option<Pick>, clock: Clock, state: watch::Sender<State>) -> Self {
-        Self { pick, clock, state, sequence: 0, last: None }
+    /// Nothing yet, for the reason that is given; and the handle that sees what will come.
+    pub(super) fn new(settings: &Settings, clock: Clock, reason: String) -> (Self, Identity) {
+        let (state, states) = watch::channel(State::Waiting { reason });
+        let (source, sources) = watch::channel(SourceStatus::default());
+        let published = Self {
+            clock: clock.clone(),
+            state,
+            source,
+            sequence: 0,
+            trust_domain: None,
+            grace: settings.withdrawal_grace.min(MAX_WITHDRAWAL_GRACE),
+            withdrawal: JoinSet::new(),
+        };
+        (published, Identity::new(states, sources, clock))
     }
 
     /// Ends when nobody looks any more.
@@ -35,33 +50,21 @@ impl Published {
         async move { state.closed().await }
     }
 
-    /// Publishes what a message says.
-    ///
-    /// # Errors
-    /// The message cannot be used; the state is as before.
-    pub(super) fn accept(&mut self, message: X509SvidResponse) -> Result<(), UpdateError> {
-        let ready = matches!(*self.state.borrow(), State::Ready(_));
-        if ready && self.last.as_ref() == Some(&message) {
-            return Ok(());
-        }
-        let Some(own) = update::picked(&message, self.pick.as_ref())? else {
-            self.withdraw(not_offered(&message, self.pick.as_ref()));
-            return Ok(());
-        };
-        let svid = update::read_svid(own)?;
-        let bundles = update::read_bundles(&message, own, &svid.id)?;
-        let crls = message.crl.iter().map(|crl| crl.to_vec().into()).collect();
-        self.publish(svid, bundles, crls);
-        self.last = Some(message);
-        Ok(())
+    pub(super) fn is_ready(&self) -> bool {
+        self.withdrawal.is_empty() && matches!(*self.state.borrow(), State::Ready(_))
     }
 
-    fn publish(
-        &mut self,
-        svid: Svid,
-        bundles: update::Bundles,
-        crls: Vec<CertificateRevocationListDer<'static>>,
-    ) {
+    /// Publishes an update as the next snapshot.
+    ///
+    /// # Errors
+    /// It is of another trust domain than the first; all is as before.
+    pub(super) fn publish(&mut self, update: Update) -> Result<(), UpdateError> {
+        let Update { svid, bundles, crls, unusable } = update;
+        let ours = self.trust_domain.get_or_insert_with(|| svid.id.trust_domain().clone());
+        if ours != svid.id.trust_domain() {
+            return Err(UpdateError::OtherTrustDomain { first: ours.clone(), id: svid.id });
+        }
+        self.withdrawal = JoinSet::new();
         self.sequence += 1;
         tracing::info!(
             spiffe_id = %svid.id,
@@ -73,10 +76,41 @@ impl Published {
         let received = self.clock.now();
         let snapshot = Snapshot { sequence: self.sequence, svid, bundles, crls, received };
         self.state.send_replace(State::Ready(Arc::new(snapshot)));
+        self.source.send_modify(|source| source.unusable = unusable);
+        self.answered();
+        Ok(())
+    }
+
+    /// The source has said the same as before, or something new that was published.
+    pub(super) fn answered(&mut self) {
+        let now = self.clock.now();
+        self.source.send_if_modified(|source| {
+            source.last_answer = Some(now);
+            source.trouble.take().is_some()
+        });
+    }
+
+    /// Tells who serves the source, and whether that is another user than before.
+    pub(super) fn served_by(&mut self, now: ServedBy) {
+        let before = self.source.borrow().served_by;
+        if before == Some(now) {
+            return;
+        }
+        match before {
+            Some(before) if before.uid != now.uid => tracing::warn!(
+                before.uid = before.uid,
+                uid = now.uid,
+                pid = now.pid,
+                "another user than before serves the Workload API's socket"
+            ),
+            _ => tracing::info!(uid = now.uid, pid = now.pid, "connected to the Workload API"),
+        }
+        self.source.send_modify(|source| source.served_by = Some(now));
     }
 
     /// A try failed: only a denial changes more than the reason to wait.
     pub(super) fn note(&mut self, failure: &Failure, words: String) {
+        self.trouble(failure.reason(), words.clone());
         if matches!(failure, Failure::Denied { .. }) {
             return self.withdraw(words);
         }
@@ -89,156 +123,53 @@ impl Published {
         });
     }
 
-    /// The source says that we have no identity: one that we had is gone at once.
-    fn withdraw(&mut self, words: String) {
-        self.last = None;
-        self.state.send_if_modified(|state| {
-            let (changed, new) = match state {
-                State::Ready(_) => {
-                    tracing::error!(reason = words, "our SVID was withdrawn");
-                    (true, State::Withdrawn { reason: words })
-                }
-                State::Withdrawn { reason } => {
-                    (*reason != words, State::Withdrawn { reason: words })
-                }
-                State::Waiting { reason } => (*reason != words, State::Waiting { reason: words }),
-            };
-            *state = new;
-            changed
+    fn trouble(&self, reason: &'static str, text: String) {
+        let now = self.clock.now();
+        self.source.send_if_modified(|source| {
+            let before = source.trouble.as_ref();
+            if before.is_some_and(|before| before.reason == reason && before.text == text) {
+                return false;
+            }
+            // How long it lasts is of interest, and not when its words last changed.
+            let same = before.filter(|before| before.reason == reason);
+            let since = same.map_or(now, |before| before.since);
+            source.trouble = Some(Trouble { reason, text, since });
+            true
         });
     }
+
+    /// The source says that we have no identity: one that we had is gone at once, or after the grace.
+    pub(super) fn withdraw(&mut self, words: String) {
+        let state = Arc::new(self.state.clone());
+        let is_ready = matches!(*state.borrow(), State::Ready(_));
+        if self.grace.is_zero() || !is_ready {
+            return withdraw_now(&state, words, self.sequence);
+        }
+        self.trouble(Trouble::WITHDRAWING, words.clone());
+        if self.withdrawal.is_empty() {
+            let (grace, sequence) = (self.grace, self.sequence);
+            tracing::warn!(reason = words, ?grace, "our SVID was withdrawn, the grace begins");
+            self.withdrawal.spawn(async move {
+                tokio::time::sleep(grace).await;
+                withdraw_now(&state, words, sequence);
+            });
+        }
+    }
 }
 
-fn not_offered(message: &X509SvidResponse, pick: Option<&Pick>) -> String {
-    let wanted = match pick {
-        Some(Pick::Hint(hint)) => format!("hint `{hint}`"),
-        Some(Pick::SpiffeId(id)) => format!("ID `{id}`"),
-        None => String::from("any ID"),
-    };
-    let offered: Vec<String> = message
-        .svids
-        .iter()
-        .take(MAX_NAMED_SVIDS)
-        .map(|svid| format!("`{}` (hint `{}`)", svid.spiffe_id, svid.hint))
-        .collect();
-    format!("the Workload API issues no SVID with {wanted}, it issues {}", offered.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    use portreeve_core::spiffe::{SpiffeId, TrustDomain};
-    use tonic::Code;
-
-    use super::super::proto::X509Svid;
-    use super::*;
-    use crate::dev::Authority;
-
-    fn message() -> X509SvidResponse {
-        let ours = TrustDomain::parse("a.test").unwrap();
-        let authority = Authority::new(ours, Clock::system()).unwrap();
-        let id = SpiffeId::parse("spiffe://a.test/web").unwrap();
-        let issued = authority.issue(&id, Duration::from_secs(60)).unwrap();
-        let svid = X509Svid {
-            spiffe_id: id.to_string(),
-            x509_svid: issued.chain_der().into(),
-            x509_svid_key: issued.key_der().to_vec().into(),
-            bundle: authority.root().to_vec().into(),
-            hint: String::new(),
+/// Takes back the snapshot of this number; a newer one stays.
+fn withdraw_now(state: &watch::Sender<State>, words: String, sequence: u64) {
+    state.send_if_modified(|state| {
+        let (changed, new) = match state {
+            State::Ready(snapshot) if snapshot.sequence != sequence => return false,
+            State::Ready(_) => {
+                tracing::error!(reason = words, "our SVID was withdrawn");
+                (true, State::Withdrawn { reason: words })
+            }
+            State::Withdrawn { reason } => (*reason != words, State::Withdrawn { reason: words }),
+            State::Waiting { reason } => (*reason != words, State::Waiting { reason: words }),
         };
-        X509SvidResponse { svids: vec![svid], ..Default::default() }
-    }
-
-    fn published() -> (Published, watch::Receiver<State>) {
-        let (state, receiver) = watch::channel(State::Waiting { reason: String::from("new") });
-        (Published::new(None, Clock::system(), state), receiver)
-    }
-
-    /// Every kind of failure, and whether it takes our SVID away.
-    fn failures() -> Vec<(Failure, bool)> {
-        let path = PathBuf::from("/run/api.sock");
-        let message = String::from("m");
-        let io = || std::io::Error::other("io");
-        let status = |code, text: &str| Failure::of_status(&path, tonic::Status::new(code, text));
-        vec![
-            (Failure::Missing { path: path.clone() }, false),
-            (Failure::NotASocket { path: path.clone() }, false),
-            (Failure::Forbidden { path: path.clone(), source: io() }, false),
-            (Failure::Refused { path: path.clone() }, false),
-            (Failure::Connect { path: path.clone(), source: io() }, false),
-            (Failure::Lost { path: path.clone(), source: io().into() }, false),
-            (Failure::Silent { path: path.clone(), seconds: 1 }, false),
-            (Failure::Ended { path: path.clone() }, false),
-            (Failure::Update { path: path.clone(), source: UpdateError::NoSvid }, false),
-            (status(Code::PermissionDenied, &message), true),
-            (status(Code::InvalidArgument, &message), false),
-            (status(Code::Unimplemented, &message), false),
-            (status(Code::Unavailable, &message), false),
-            (status(Code::OutOfRange, &message), false),
-        ]
-    }
-
-    #[test]
-    fn only_a_denial_takes_our_svid_away() {
-        for (failure, withdraws) in failures() {
-            let (mut published, state) = published();
-            published.accept(message()).unwrap();
-            published.note(&failure, failure.words());
-            let seen = matches!(*state.borrow(), State::Withdrawn { .. });
-            assert_eq!(seen, withdraws, "{failure:?}");
-            let ready = matches!(*state.borrow(), State::Ready(_));
-            assert_eq!(ready, !withdraws, "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn before_the_first_svid_every_failure_is_a_reason_to_wait() {
-        for (failure, _) in failures() {
-            let (mut published, state) = published();
-            published.note(&failure, failure.words());
-            let state = state.borrow();
-            let State::Waiting { reason } = &*state else { panic!("{state:?}") };
-            assert!(reason.contains("/run/api.sock"), "{reason}");
-        }
-    }
-
-    #[test]
-    fn the_same_message_again_is_no_update_unless_we_were_denied_between() {
-        let (mut published, mut state) = published();
-        let message = message();
-        published.accept(message.clone()).unwrap();
-        state.mark_unchanged();
-        published.accept(message.clone()).unwrap();
-        assert!(!state.has_changed().unwrap());
-        published.withdraw(String::from("denied"));
-        published.accept(message).unwrap();
-        let state = state.borrow();
-        assert!(matches!(&*state, State::Ready(snapshot) if snapshot.sequence == 2), "{state:?}");
-    }
-
-    #[test]
-    fn a_message_that_cannot_be_used_changes_nothing() {
-        let (mut published, mut state) = published();
-        let good = message();
-        published.accept(good.clone()).unwrap();
-        state.mark_unchanged();
-        let broken = |change: fn(&mut X509Svid)| {
-            let mut message = good.clone();
-            message.svids.iter_mut().for_each(change);
-            message
-        };
-        for bad in [
-            X509SvidResponse::default(),
-            broken(|svid| svid.bundle.clear()),
-            broken(|svid| svid.bundle.truncate(9)),
-            broken(|svid| svid.x509_svid.clear()),
-            broken(|svid| svid.x509_svid_key.clear()),
-            broken(|svid| svid.spiffe_id = String::from("spiffe://a.test/other")),
-        ] {
-            assert!(published.accept(bad.clone()).is_err(), "{bad:?}");
-            assert!(!state.has_changed().unwrap(), "{bad:?}");
-        }
-    }
+        *state = new;
+        changed
+    });
 }

@@ -17,29 +17,31 @@ use tonic::metadata::MetadataValue;
 use tonic_prost::ProstCodec;
 use tower::Service;
 
-use super::{Failure, proto};
+use super::{Failure, ServedBy, proto};
 
 /// The bundles of thousands of federated trust domains fit; tonic's own limit of 4 MiB is too small
 /// for some hundred.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Opens a stream of messages.
+/// Opens a stream of messages, and says who serves it.
 pub(super) async fn open<Q, M>(
     socket: &Path,
     call: &'static str,
     question: Q,
-) -> Result<Streaming<M>, Failure>
+) -> Result<(Streaming<M>, Option<ServedBy>), Failure>
 where
     Q: prost::Message + 'static,
     M: prost::Message + Default + 'static,
 {
-    let mut client = Grpc::with_origin(connect(socket).await?, Uri::from_static(ORIGIN))
+    let (service, served_by) = connect(socket).await?;
+    let mut client = Grpc::with_origin(service, Uri::from_static(ORIGIN))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     client.ready().await.map_err(|error| lost(socket, error))?;
     let codec = ProstCodec::<Q, M>::default();
     let path = PathAndQuery::from_static(call);
     let response = client.server_streaming(with_security_header(question), path, codec).await;
-    Ok(response.map_err(|status| Failure::of_status(socket, status))?.into_inner())
+    let stream = response.map_err(|status| Failure::of_status(socket, status))?.into_inner();
+    Ok((stream, served_by))
 }
 
 /// The next message of a stream.
@@ -63,7 +65,7 @@ where
     M: prost::Message + Default + 'static,
 {
     let asked = async {
-        let mut client = Grpc::with_origin(connect(socket).await?, Uri::from_static(ORIGIN));
+        let mut client = Grpc::with_origin(connect(socket).await?.0, Uri::from_static(ORIGIN));
         client.ready().await.map_err(|error| lost(socket, error))?;
         let codec = ProstCodec::<Q, M>::default();
         let path = PathAndQuery::from_static(call);
@@ -83,25 +85,32 @@ const ORIGIN: &str = "http://localhost";
 async fn connect(
     socket: &Path,
 ) -> Result<
-    impl Service<
-        http::Request<Body>,
-        Response = http::Response<Incoming>,
-        Error = hyper::Error,
-        Future: Send,
-    >,
+    (
+        impl Service<
+            http::Request<Body>,
+            Response = http::Response<Incoming>,
+            Error = hyper::Error,
+            Future: Send,
+        >,
+        Option<ServedBy>,
+    ),
     Failure,
 > {
     let stream =
         UnixStream::connect(socket).await.map_err(|error| Failure::of_connect(socket, error))?;
+    // Of the process that listens: the kernel took it down at its `listen`.
+    let peer = stream.peer_cred().ok();
+    let served_by = peer.map(|peer| ServedBy { uid: peer.uid(), pid: peer.pid() });
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .map_err(|error| lost(socket, error))?;
     // It ends when the stream is dropped; its error reaches us through the stream.
     tokio::spawn(connection);
-    Ok(tower::service_fn(move |request: http::Request<Body>| {
+    let service = tower::service_fn(move |request: http::Request<Body>| {
         let mut sender = sender.clone();
         async move { sender.send_request(request).await }
-    }))
+    });
+    Ok((service, served_by))
 }
 
 fn with_security_header<Q>(question: Q) -> tonic::Request<Q> {

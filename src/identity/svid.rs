@@ -24,8 +24,10 @@ pub enum MaterialError {
     Leaf { source: SvidError },
     #[error("the certificate is for `{named}`")]
     OtherId { named: SpiffeId },
-    #[error("the private key cannot be used, or it is not the certificate's")]
+    #[error("the private key cannot be used")]
     Key { source: rustls::Error },
+    #[error("the private key is not the certificate's")]
+    OtherKey,
 }
 
 /// Bytes that are not DER certificates one after the other.
@@ -45,16 +47,30 @@ impl Svid {
     /// exactly one workload.
     pub fn from_der(chain: &[u8], key: &[u8]) -> Result<Self, MaterialError> {
         let chain = certificates(chain).map_err(|source| MaterialError::Chain { source })?;
+        Self::new(chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())))
+    }
+
+    /// Takes an SVID of certificates, leaf first, and a key in one of the usual forms.
+    ///
+    /// # Errors
+    /// The key cannot be used, it does not belong to the leaf, or the leaf does not name exactly one
+    /// workload.
+    pub(super) fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, MaterialError> {
         if chain.len() > MAX_CHAIN_CERTIFICATES {
             return Err(MaterialError::LongChain);
         }
         let leaf = chain.first().ok_or(MaterialError::NoCertificate)?;
         let Leaf { id, facts } =
             Leaf::read(leaf).map_err(|source| MaterialError::Leaf { source })?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let certified_key = CertifiedKey::from_der(chain, key, &provider)
-            .map_err(|source| MaterialError::Key { source })?;
+        let certified_key =
+            CertifiedKey::from_der(chain, key, &provider).map_err(|source| match source {
+                rustls::Error::InconsistentKeys(_) => MaterialError::OtherKey,
+                source => MaterialError::Key { source },
+            })?;
         let CertificateFacts { not_before, not_after, .. } = facts;
         Ok(Self { id, not_before, not_after, certified_key: certified_key.into() })
     }

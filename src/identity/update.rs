@@ -1,4 +1,4 @@
-//! One message of the Workload API, read: the SVID that is picked and the bundles to trust.
+//! One update of a source, read: the SVID that is picked and the bundles to trust.
 //!
 //! What our own SVID needs is read strictly, and an error in it discards the message. A foreign
 //! bundle that cannot be read never blocks the rest: its trust domain then trusts nothing.
@@ -6,12 +6,21 @@
 use std::collections::BTreeMap;
 
 use portreeve_core::spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::source::UnusableBundle;
 use super::svid::{MaterialError, NotCertificates, certificates};
 use super::{Pick, Svid, proto};
 
-/// Why a message of the Workload API cannot be used.
+/// What becomes a snapshot.
+pub(super) struct Update {
+    pub(super) svid: Svid,
+    pub(super) bundles: Bundles,
+    pub(super) crls: Vec<CertificateRevocationListDer<'static>>,
+    pub(super) unusable: Vec<UnusableBundle>,
+}
+
+/// Why an update cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     #[error("the update holds no SVID")]
@@ -22,6 +31,11 @@ pub enum UpdateError {
     Bundle { trust_domain: TrustDomain, source: NotCertificates },
     #[error("the bundle of our own trust domain `{trust_domain}` is empty")]
     EmptyBundle { trust_domain: TrustDomain },
+    #[error(
+        "the SVID is now `{id}`, and it was one of `{first}` at the start: another trust domain needs \
+         a restart"
+    )]
+    OtherTrustDomain { first: TrustDomain, id: SpiffeId },
 }
 
 /// The roots (DER) by trust domain.
@@ -58,8 +72,9 @@ pub(crate) fn read_svid(message: &proto::X509Svid) -> Result<Svid, UpdateError> 
     Ok(svid)
 }
 
-/// Reads the bundle of an SVID's own trust domain and the foreign ones beside it. Bundles are never
-/// pooled (Federation §4.2): a foreign one under our own name is left out.
+/// Reads the bundle of an SVID's own trust domain and the foreign ones beside it, and says which of
+/// these cannot be used. Bundles are never pooled (Federation §4.2): a foreign one under our own name
+/// is left out.
 ///
 /// # Errors
 /// The bundle of the SVID's own trust domain is empty or cannot be read.
@@ -67,7 +82,7 @@ pub(crate) fn read_bundles(
     message: &proto::X509SvidResponse,
     own: &proto::X509Svid,
     id: &SpiffeId,
-) -> Result<Bundles, UpdateError> {
+) -> Result<(Bundles, Vec<UnusableBundle>), UpdateError> {
     let trust_domain = id.trust_domain().clone();
     let roots = certificates(&own.bundle)
         .map_err(|source| UpdateError::Bundle { trust_domain: trust_domain.clone(), source })?;
@@ -75,26 +90,25 @@ pub(crate) fn read_bundles(
         return Err(UpdateError::EmptyBundle { trust_domain });
     }
     let mut bundles = Bundles::from([(trust_domain, roots)]);
+    let mut unusable = Vec::new();
     for (name, der) in &message.federated_bundles {
-        let foreign = match trust_domain_named(name) {
-            Ok(foreign) => foreign,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(
-                    bundle.name = name,
-                    error,
-                    "foreign bundle left out: no trust domain"
-                );
-                continue;
+        let mut leave_out =
+            |text: String| unusable.push(UnusableBundle { name: name.clone(), text });
+        match trust_domain_named(name) {
+            Err(error) => leave_out(format!("the name is of no trust domain: {error}")),
+            Ok(foreign) if foreign == *id.trust_domain() => {
+                leave_out(String::from("the trust domain is our own"));
             }
-        };
-        if foreign == *id.trust_domain() {
-            tracing::warn!(trust_domain = %foreign, "foreign bundle left out: the domain is our own");
-            continue;
+            Ok(foreign) => {
+                let roots = certificates(der).unwrap_or_else(|error| {
+                    leave_out(error.to_string());
+                    Vec::new()
+                });
+                bundles.insert(foreign, roots);
+            }
         }
-        bundles.insert(foreign.clone(), foreign_roots(&foreign, der));
     }
-    Ok(bundles)
+    Ok((bundles, unusable))
 }
 
 /// A bundle's key is the SPIFFE ID of its trust domain: `spiffe://partner.example`.
@@ -105,12 +119,4 @@ pub(super) fn trust_domain_named(name: &str) -> Result<TrustDomain, SpiffeIdErro
     } else {
         Err(SpiffeIdError::PathCharacter)
     }
-}
-
-fn foreign_roots(trust_domain: &TrustDomain, der: &[u8]) -> Vec<CertificateDer<'static>> {
-    certificates(der).unwrap_or_else(|error| {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(%trust_domain, error, "foreign bundle left out: its domain trusts nothing");
-        Vec::new()
-    })
 }

@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::offers::Offers;
 use super::proto::{self, JwtSvid, JwtSvidRequest, JwtSvidResponse};
 use super::proto::{X509SvidRequest, X509SvidResponse};
 use super::publish::Published;
 use super::stream::{ask, next, open, silent};
-use super::{Failure, Identity, Settings, Source, State, UpdateError};
+use super::{Failure, Identity, ServedBy, Settings, UpdateError};
 use crate::clock::Clock;
 
 /// An API that connects but says nothing is tried again. SPIRE's agent answers the first call when
@@ -27,15 +27,12 @@ const MAX_BACKOFF_UNHEARD: Duration = Duration::from_secs(1);
 /// Waits differ by up to a quarter, so that workloads of one node do not return all at once.
 const JITTER: f64 = 0.25;
 
-/// Starts the task that follows the source; it ends when the last [`Identity`] of it is dropped.
-#[must_use]
-pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
-    let Source::WorkloadApi { socket } = &settings.source;
+/// Starts the task that follows the API; it ends when the last [`Identity`] of it is dropped.
+pub(super) fn spawn(socket: &Path, settings: &Settings, clock: Clock) -> Identity {
     let reason = format!("the Workload API at `{}` has not answered yet", socket.display());
-    let (state, receiver) = watch::channel(State::Waiting { reason });
-    let published = Published::new(settings.pick.clone(), clock.clone(), state);
-    follow(socket.clone(), published);
-    Identity::new(receiver, clock)
+    let (published, identity) = Published::new(settings, clock, reason);
+    follow(socket.to_owned(), Offers::new(settings.pick.clone(), published));
+    identity
 }
 
 /// Asks once and returns the first message.
@@ -44,7 +41,7 @@ pub fn spawn(settings: &Settings, clock: Clock) -> Identity {
 /// The API cannot be reached, refuses, or does not answer in time.
 pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidResponse, Failure> {
     let first = async {
-        let mut stream = open(socket, proto::FETCH_X509_SVID, X509SvidRequest {}).await?;
+        let (mut stream, _) = open(socket, proto::FETCH_X509_SVID, X509SvidRequest {}).await?;
         next(socket, &mut stream).await
     };
     timeout(within, first).await.unwrap_or_else(|_| Err(silent(socket, within)))
@@ -81,11 +78,14 @@ pub(super) trait Follow: Send + 'static {
     /// A try failed.
     fn note(&mut self, failure: &Failure, words: String);
 
+    /// A connection was made to this process.
+    fn served_by(&mut self, _: ServedBy) {}
+
     /// Ends when nobody looks any more.
     fn unwatched(&self) -> impl Future<Output = ()> + Send + use<Self>;
 }
 
-impl Follow for Published {
+impl Follow for Offers {
     type Question = X509SvidRequest;
     type Message = X509SvidResponse;
     const CALL: &'static str = proto::FETCH_X509_SVID;
@@ -95,11 +95,15 @@ impl Follow for Published {
     }
 
     fn note(&mut self, failure: &Failure, words: String) {
-        self.note(failure, words);
+        self.published.note(failure, words);
+    }
+
+    fn served_by(&mut self, by: ServedBy) {
+        self.published.served_by(by);
     }
 
     fn unwatched(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.unwatched()
+        self.published.unwatched()
     }
 }
 
@@ -162,7 +166,10 @@ impl<F: Follow> Follower<F> {
     async fn follow(&mut self) -> Failure {
         let opening = async {
             let question = F::Question::default();
-            let mut stream = open(&self.socket, F::CALL, question).await?;
+            let (mut stream, served_by) = open(&self.socket, F::CALL, question).await?;
+            if let Some(served_by) = served_by {
+                self.published.served_by(served_by);
+            }
             let first: F::Message = next(&self.socket, &mut stream).await?;
             Ok((stream, first))
         };

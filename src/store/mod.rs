@@ -22,7 +22,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::clock::Clock;
 use crate::loader::{Assignment, Keeper, Limits, LoaderError, Source};
 
-pub use directory::DirectoryError;
+pub use directory::{DirectoryError, last_good};
 pub use status::{ActiveStatus, Failure, LoaderState, LoaderStatus, Stage, Status, with_findings};
 
 /// Events wait here for the log; when it is full, the store waits too and nothing is lost.

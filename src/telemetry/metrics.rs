@@ -61,6 +61,7 @@ pub struct Metrics {
     decision_duration: DurationHistogram,
     svid_not_after: Gauge,
     identity_updated: Gauge,
+    identity_steps: Family<Closed1, Counter>,
     policy_info: Family<Labels1, Gauge>,
     policy_success: Gauge,
     activations: Family<Closed2, Counter>,
@@ -88,6 +89,7 @@ impl Metrics {
             decision_duration: DurationHistogram::default(),
             svid_not_after: Gauge::default(),
             identity_updated: Gauge::default(),
+            identity_steps: Family::default(),
             policy_info: Family::default(),
             policy_success: Gauge::default(),
             activations: Family::default(),
@@ -115,6 +117,7 @@ impl Metrics {
         registry.register("mode", "1 for the mode that a listener is in", self.mode.clone());
         registry.register("svid_not_after_timestamp_seconds", "When our SVID expires", self.svid_not_after.clone());
         registry.register("identity_last_update_timestamp_seconds", "When the identity source last answered", self.identity_updated.clone());
+        registry.register("identity_steps", "Times that our identity became good, degraded or unavailable, by reason", self.identity_steps.clone());
         registry.register("policy_info", "1 for the revision that is active", self.policy_info.clone());
         registry.register("policy_last_success_timestamp_seconds", "When the policy source was last read without error", self.policy_success.clone());
         registry.register("policy_activations", "Tried activations by result and last stage", self.activations.clone());
@@ -189,6 +192,11 @@ impl Metrics {
             ConnectionState::Serving => serving,
             ConnectionState::Draining => draining,
         }
+    }
+
+    /// Our identity became another than before: good, where the reason is empty.
+    pub fn identity_step(&self, reason: &'static str) {
+        self.identity_steps.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Open connections were ended because their peer holds no more.

@@ -16,6 +16,7 @@ use crate::identity::Snapshot;
 #[derive(Debug)]
 pub struct Credentials {
     id: SpiffeId,
+    not_before: Timestamp,
     not_after: Timestamp,
     trust: Arc<Trust>,
     pub(super) certificate: Arc<SingleCertAndKey>,
@@ -27,6 +28,7 @@ impl Credentials {
     pub fn new(snapshot: &Snapshot) -> Arc<Self> {
         Arc::new(Self {
             id: snapshot.svid.id.clone(),
+            not_before: snapshot.svid.not_before,
             not_after: snapshot.svid.not_after,
             trust: Arc::new(Trust::new(&snapshot.bundles, &snapshot.crls)),
             certificate: Arc::new(Arc::clone(&snapshot.svid.certified_key).into()),
@@ -62,6 +64,7 @@ impl Credentials {
 
     /// Whether our own SVID may still be presented.
     pub(super) fn check_own(&self, clock: &Clock) -> Result<(), Refused> {
+        clock.check_with(self.not_before).map_err(|suspect| Refused::clock_suspect(&suspect))?;
         if self.not_after <= clock.now() {
             return Err(Refused::own_svid_expired(self.not_after));
         }

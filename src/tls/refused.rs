@@ -9,6 +9,7 @@ use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 use super::PeerSvid;
 use super::error::PeerError;
 use super::verifier::PeerVerifier;
+use crate::clock::ClockSuspect;
 
 /// Why a connection ended before it had a peer.
 #[derive(Clone, Debug)]
@@ -52,6 +53,11 @@ impl Refused {
     /// Our own SVID is no longer valid, so no handshake is started.
     pub(super) fn own_svid_expired(at: portreeve_core::Timestamp) -> Self {
         Self::new("identity.expired", format!("our own SVID expired at {at}"))
+    }
+
+    /// Nothing can be said about anybody's validity, so no handshake is started.
+    pub(super) fn clock_suspect(suspect: &ClockSuspect) -> Self {
+        Self::new(ClockSuspect::REASON, suspect.to_string())
     }
 
     /// What the verifier refused, or else what went wrong on the wire.

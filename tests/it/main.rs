@@ -6,6 +6,7 @@ mod callers;
 mod data_path;
 mod demo;
 mod hostile;
+mod identity;
 mod live;
 mod live_policy;
 mod operations;

@@ -9,7 +9,7 @@ use portreeve_core::spiffe::{SpiffeId, TrustDomain};
 use self::request::Request;
 use super::{Exit, Format, workload_api_address};
 use crate::clock::Clock;
-use crate::identity::{self, Pick, Snapshot, Source, endpoint_path, workload_api};
+use crate::identity::{self, Pick, Snapshot, Source, endpoint_path};
 use crate::tls::{Alpn, ClientTls, Credentials, ExpectedPeer, Settings};
 
 mod answer;
@@ -137,7 +137,7 @@ fn identity_settings(args: &Args) -> anyhow::Result<identity::Settings> {
         Some(hint) => Some(Pick::Hint(hint.clone())),
         None => None,
     };
-    Ok(identity::Settings { source: Source::WorkloadApi { socket }, pick })
+    Ok(identity::Settings { pick, ..identity::Settings::new(Source::WorkloadApi { socket }) })
 }
 
 fn tls_settings(args: &Args) -> Settings {
@@ -154,7 +154,7 @@ async fn first_snapshot(
     settings: &identity::Settings,
     clock: Clock,
 ) -> anyhow::Result<std::sync::Arc<Snapshot>> {
-    let identity = workload_api::spawn(settings, clock);
+    let identity = identity::spawn(settings, clock);
     let mut updates = identity.updates();
     updates.changed().await.context("the Workload API client ended")?;
     Ok(identity.current()?)
@@ -167,9 +167,12 @@ async fn jwt_svid(
     id: &SpiffeId,
     within: Duration,
 ) -> anyhow::Result<String> {
-    let Source::WorkloadApi { socket } = &settings.source;
+    let Source::WorkloadApi { socket } = &settings.source else {
+        anyhow::bail!("only the Workload API gives JWT-SVIDs")
+    };
     let (audience, id) = (vec![audience.to_owned()], id.to_string());
-    let svids = workload_api::fetch_jwt_svids(socket, audience, id.clone(), within).await?;
+    let svids =
+        identity::workload_api::fetch_jwt_svids(socket, audience, id.clone(), within).await?;
     let ours = svids.into_iter().find(|svid| svid.spiffe_id == id);
     Ok(ours.with_context(|| format!("the Workload API gave no JWT-SVID of `{id}`"))?.svid)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -13,6 +14,7 @@ use crate::telemetry;
 
 mod faults;
 mod feed;
+mod identity_steps;
 mod listeners;
 mod report;
 mod trust;
@@ -24,7 +26,7 @@ pub use sidecar::{Drained, Sidecar};
 
 /// Run the sidecar
 ///
-/// It serves once it has an SVID from the Workload API and a first policy bundle; until then its
+/// It serves once it has an SVID from its identity source and a first policy bundle; until then its
 /// listeners accept nothing and /readyz says what is missing.
 ///
 /// SIGTERM or SIGINT drains: readiness off, nothing new is accepted, what is in flight may finish until
@@ -36,24 +38,33 @@ pub(super) struct Args {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "portreeve.yaml")]
     config: PathBuf,
+    /// End with exit code 2 if there is no SVID after so many seconds; otherwise wait for ever
+    #[arg(long, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    identity_timeout: Option<u64>,
 }
 
 const AFTER_HELP: &str = "\
-Exit code: 0 ended by a signal, 2 the configuration is wrong or something cannot be started
+Exit code: 0 ended by a signal, 2 the configuration is wrong, something cannot be started, or
+           there is no SVID after the identity's timeout
 
 Examples:
   portreeve run -c portreeve.yaml
+  portreeve run -c portreeve.yaml --identity-timeout 60
   portreeve config check -c portreeve.yaml && portreeve run -c portreeve.yaml";
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { config: path } = args;
-    let config = match read(&path) {
+    let Args { config: path, identity_timeout } = args;
+    let mut config = match read(&path) {
         Ok(config) => config,
         Err(text) => {
             write!(std::io::stderr().lock(), "{text}")?;
             return Ok(Exit::CouldNotRun);
         }
     };
+    if let Some(seconds) = identity_timeout {
+        config.identity_timeout = Some(Duration::from_secs(seconds));
+    }
     telemetry::init(&config.telemetry)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");

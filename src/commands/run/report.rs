@@ -8,8 +8,8 @@ use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
 use crate::admin::{
-    IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus, Readiness, Report,
-    Status,
+    IdentitySourceStatus, IdentityStatus, JwtStatus, ListenerStatus, LogStatus, Part, PolicyStatus,
+    Readiness, Report, SourceTrouble, Status,
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
 use crate::identity::jwt_bundles::JwtBundles;
-use crate::identity::{DenyListFile, Identity};
+use crate::identity::{DenyListFile, Health, Identity, SourceStatus};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -28,6 +28,8 @@ pub(crate) struct Live {
     pub(super) started: Timestamp,
     pub(super) clock: Clock,
     pub(super) identity: Identity,
+    /// Its source in words.
+    pub(super) identity_source: String,
     /// Where a listener takes JWT-SVIDs.
     pub(super) jwt_bundles: Option<JwtBundles>,
     pub(super) store: Store,
@@ -72,6 +74,7 @@ impl Report for Live {
             now: self.clock.now(),
             readiness: self.readiness(),
             identity: self.identity_status(),
+            identity_source: self.identity_source_status(),
             jwt_bundles: self.jwt_status(),
             blocked: self.denied.current().len() as u64,
             policy: self.policy_status(),
@@ -87,9 +90,12 @@ impl Report for Live {
 
 impl Live {
     fn identity_part(&self) -> Part {
-        match self.identity.current() {
-            Ok(_) => Part::ready("identity"),
-            Err(error) => Part::not_ready("identity", error.reason(), error.to_string()),
+        match self.identity.health() {
+            Health::Good => Part::ready("identity"),
+            Health::Degraded { reason, text } => Part::degraded("identity", reason, text),
+            Health::Unavailable(error) => {
+                Part::not_ready("identity", error.reason(), error.to_string())
+            }
         }
     }
 
@@ -157,13 +163,32 @@ impl Live {
     }
 
     fn identity_status(&self) -> Option<IdentityStatus> {
-        let snapshot = self.identity.current().ok()?;
+        let snapshot = self.identity.newest()?;
         Some(IdentityStatus {
             spiffe_id: snapshot.svid.id.to_string(),
+            not_before: snapshot.svid.not_before,
             not_after: snapshot.svid.not_after,
             updated: snapshot.received,
             trust_domains: snapshot.bundles.keys().map(ToString::to_string).collect(),
         })
+    }
+
+    fn identity_source_status(&self) -> IdentitySourceStatus {
+        let SourceStatus { last_answer, trouble, unusable, served_by } = self.identity.source();
+        let trouble = trouble.map(|trouble| SourceTrouble {
+            reason: trouble.reason.to_owned(),
+            text: trouble.text,
+            since: trouble.since,
+        });
+        let unusable = unusable.into_iter().map(|bundle| (bundle.name, bundle.text));
+        IdentitySourceStatus {
+            source: self.identity_source.clone(),
+            last_answer,
+            trouble,
+            unusable_bundles: unusable.collect(),
+            served_by_uid: served_by.map(|served_by| served_by.uid),
+            served_by_pid: served_by.and_then(|served_by| served_by.pid),
+        }
     }
 
     fn jwt_status(&self) -> Option<JwtStatus> {

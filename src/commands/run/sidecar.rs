@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::report::Live;
 use super::trust::{self, TrustChanges};
-use super::{feed, listeners};
+use super::{feed, identity_steps, listeners};
 use crate::admin::{BoundAdmin, BoundHealth, Report, Server};
 use crate::audit::{self, Event, Log};
 use crate::clock::Clock;
@@ -67,11 +67,16 @@ impl Sidecar {
         let health = BoundHealth::bind(&config.health).context("failed to start `health`")?;
         let admin = BoundAdmin::bind(&config.admin).context("failed to start `admin`")?;
         let instance = audit::this_instance(Arc::clone(&config.service));
+        if let audit::Target::Dir(dir) = &config.log.target
+            && let Some(at) = audit::newest_time(dir)
+        {
+            clock.has_recorded(at);
+        }
         let denied = DenyListFile::open(&config.state_dir)?;
         let log = Log::open(&config.log, instance, clock.clone())?;
         let metrics = Metrics::new();
         let (store, events) = Store::spawn(config.policy.clone(), clock.clone(), program).await?;
-        let identity = identity::workload_api::spawn(&config.identity, clock.clone());
+        let identity = identity::spawn(&config.identity, clock.clone());
         let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
         let jwt_bundles =
             takes_tokens.then(|| identity::jwt_bundles::spawn(&config.identity, clock.clone()));
@@ -96,6 +101,7 @@ impl Sidecar {
             started: clock.now(),
             clock,
             identity,
+            identity_source: config.identity.source.to_string(),
             jwt_bundles,
             store,
             pool,
@@ -147,6 +153,7 @@ impl Sidecar {
         self.tasks.spawn(feeding);
         let verifying = trust::verify_again(Arc::clone(live), Arc::clone(credentials), changed);
         self.tasks.spawn(verifying);
+        self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
         for ((settings, bound), gate) in bound.into_iter().zip(&live.gates) {

@@ -7,12 +7,14 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{self, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Drained, Sidecar, read, start};
 use crate::audit::Log;
 use crate::commands::Exit;
 use crate::config::Config;
+use crate::identity;
 
 /// How often readiness is looked at to tell systemd.
 const WATCH: Duration = Duration::from_millis(200);
@@ -26,7 +28,11 @@ pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> 
     let mut hangup = listen_to(SignalKind::hangup())?;
     // Caught, so that a limit on the size of files is an error of the log's write, not our death.
     let _over_size = listen_to(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
+    let identity_timeout = config.identity_timeout;
     let sidecar = start(config).await?;
+    let overdue = overdue(sidecar.identity().updates(), identity_timeout);
+    tokio::pin!(overdue);
+    let mut exit = Exit::Good;
     let mut watch = tokio::time::interval(WATCH);
     let mut systemd = Systemd::new();
     loop {
@@ -34,6 +40,11 @@ pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> 
             _ = term.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => systemd.around(|| reload(&sidecar, &path)),
+            timeout = &mut overdue => {
+                tracing::error!(?timeout, "there is no SVID after the identity's timeout");
+                exit = Exit::CouldNotRun;
+                break;
+            }
             now = watch.tick() => systemd.look(&sidecar, now),
         }
     }
@@ -50,7 +61,20 @@ pub(super) async fn keep(path: PathBuf, config: Config) -> anyhow::Result<Exit> 
         Drained::Finished => tracing::info!("drained"),
         Drained::Cut(open) => tracing::warn!(connections = open, "cut at the deadline"),
     }
-    Ok(Exit::Good)
+    Ok(exit)
+}
+
+/// Ends with the timeout if there was no SVID until then; never if there was one, or no timeout is set.
+async fn overdue(
+    mut updates: watch::Receiver<identity::State>,
+    timeout: Option<Duration>,
+) -> Duration {
+    let Some(timeout) = timeout else { return std::future::pending().await };
+    let first = updates.wait_for(|state| matches!(state, identity::State::Ready(_)));
+    match tokio::time::timeout(timeout, first).await {
+        Err(_) => timeout,
+        Ok(_) => std::future::pending().await,
+    }
 }
 
 /// What was in flight is lost to its callers, and not to the log.

@@ -4,6 +4,8 @@ mod listener;
 mod policy;
 mod log;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +17,13 @@ pub(super) use log::{Durability, Log, OnFailure};
 pub(super) use policy::{Policy, UnboundedBuiltins};
 
 use super::scalars::{AddressText, DurationText, Name, PathText};
+use crate::identity;
+
 /// Metric series grow with routes; these keep a scrape small.
 pub(super) const MAX_LISTENERS: usize = 16;
 pub(super) const MAX_ROUTES: usize = 200;
+/// Each is looked at on every interval.
+const MAX_BUNDLES: usize = 1000;
 
 /// The configuration of one sidecar.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -54,7 +60,7 @@ pub(super) struct File {
 }
 
 /// Where our own SVID and the trust bundles come from.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Identity {
     #[serde(default)]
@@ -69,14 +75,65 @@ pub(super) struct Identity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Pick")]
     pub pick: Option<Pick>,
+    /// The files of the source `files`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "IdentityFiles")]
+    pub files: Option<IdentityFiles>,
+    /// How long an SVID that the source took back is still served with; 0s to 60s.
+    #[serde(default = "no_grace")]
+    pub withdrawal_grace: DurationText,
+    /// Ends the sidecar if it has no identity so long after its start; 1s to 24h. Without it, it
+    /// waits for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DurationText")]
+    pub timeout: Option<DurationText>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            source: IdentitySource::default(),
+            socket: None,
+            pick: None,
+            files: None,
+            withdrawal_grace: no_grace(),
+            timeout: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(description = "The SPIFFE Workload API, which a SPIRE agent serves.")]
+#[schemars(
+    description = "`workload_api`: the SPIFFE Workload API, which a SPIRE agent serves; `files`: PEM files that somebody else keeps fresh."
+)]
 pub(super) enum IdentitySource {
     #[default]
     WorkloadApi,
+    Files,
+}
+
+/// PEM files, looked at on an interval; links are followed anew at each look.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentityFiles {
+    /// Our SVID and what signed it, leaf first.
+    pub certificate: PathText,
+    /// Its private key, not encrypted: PKCS#8, SEC 1 or PKCS#1. Only our user, or its group, may
+    /// reach it.
+    pub key: PathText,
+    /// The file of root certificates of each trust domain; our own must be among them. A domain whose
+    /// file is empty or cannot be read is not trusted.
+    #[schemars(length(min = 1, max = MAX_BUNDLES))]
+    pub bundles: BTreeMap<String, PathText>,
+    /// Certificate revocation lists, PEM or DER.
+    #[serde(default)]
+    #[schemars(length(max = MAX_BUNDLES))]
+    pub crls: Vec<PathText>,
+    /// How often the files are looked at; 100ms to 1h. A change is taken over when it has stood still
+    /// for as long.
+    #[serde(default = "default_file_interval")]
+    pub interval: DurationText,
 }
 
 /// One of `hint` and `spiffe_id`.
@@ -154,4 +211,12 @@ pub(super) enum TelemetryFormat {
 
 fn default_state_dir() -> PathText {
     super::DEFAULT_STATE_DIR.into()
+}
+
+fn no_grace() -> DurationText {
+    DurationText("0s".to_owned())
+}
+
+fn default_file_interval() -> DurationText {
+    identity::files::DEFAULT_INTERVAL.into()
 }

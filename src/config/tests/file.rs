@@ -150,9 +150,9 @@ fn what_is_planned_is_refused_by_name() {
     );
     check_change(
         "identity:\n",
-        "identity:\n  source: files\n",
+        "identity:\n  source: vault\n",
         expect![
-            "portreeve.yaml:4:11: identity.source: `files` is not supported yet; use `workload_api`"
+            "portreeve.yaml:4:11: identity.source: `vault` is not one of `workload_api`, `files`"
         ],
     );
 }

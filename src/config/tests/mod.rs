@@ -1,4 +1,5 @@
 mod file;
+mod identity_section;
 mod meaning;
 
 use std::collections::BTreeMap;
@@ -60,7 +61,9 @@ fn the_smallest_file_is_whole_by_its_defaults() {
     assert_eq!(&*config.service, "orders");
     assert_eq!(config.state_dir, Path::new("/var/lib/portreeve"));
     assert_eq!(config.admin.socket, Path::new("/var/lib/portreeve/admin.sock"));
-    let identity::Source::WorkloadApi { socket } = &config.identity.source;
+    let identity::Source::WorkloadApi { socket } = &config.identity.source else {
+        panic!("{:?}", config.identity)
+    };
     assert_eq!(socket, Path::new("/run/spire/agent.sock"));
     let [listener] = &config.listeners[..] else { panic!("one listener") };
     assert_eq!(listener.mode, portreeve_core::request::Enforcement::Enforce);
@@ -120,7 +123,9 @@ fn the_workload_socket_may_come_from_the_standard_variable() {
     );
     let env = |name: &str| (name == "SPIFFE_ENDPOINT_SOCKET").then(|| "unix:///a.sock".to_owned());
     let config = parse(&without, Path::new("/"), &env).unwrap();
-    let identity::Source::WorkloadApi { socket } = &config.identity.source;
+    let identity::Source::WorkloadApi { socket } = &config.identity.source else {
+        panic!("{:?}", config.identity)
+    };
     assert_eq!(socket, Path::new("/a.sock"));
 }
 

@@ -83,6 +83,18 @@ pub enum Event<'a> {
         reason: &'static str,
         cause: &'a str,
     },
+    /// It serves, and somebody should look.
+    IdentityDegraded {
+        reason: &'static str,
+        cause: &'a str,
+    },
+    /// The time cannot be what the clock says; `evidence` is a stable word.
+    ClockSuspect {
+        earliest: Timestamp,
+        evidence: &'static str,
+    },
+    /// The clock is no longer suspect.
+    ClockSet,
     /// Open connections of a peer were ended because it holds no more.
     ConnectionCut {
         /// `None` for all that did not get a record of their own.
@@ -232,9 +244,13 @@ impl Scratch {
                 self.moment(",\"not_after\":", *not_after);
                 self.number(",\"update\":", *sequence);
             }
-            Event::IdentityLost { reason, cause } => {
+            Event::IdentityLost { reason, cause } | Event::IdentityDegraded { reason, cause } => {
                 self.text(",\"reason\":", reason, MAX_WORD_BYTES);
                 self.text(",\"cause\":", cause, MAX_TEXT_BYTES);
+            }
+            Event::ClockSuspect { earliest, evidence } => {
+                self.moment(",\"earliest\":", *earliest);
+                self.text(",\"evidence\":", evidence, MAX_WORD_BYTES);
             }
             Event::ConnectionCut { .. }
             | Event::Blocked { .. }
@@ -245,7 +261,7 @@ impl Scratch {
                 self.text(",\"on_failure\":", on_failure, MAX_WORD_BYTES);
                 self.flag(",\"end_records\":", *end_records);
             }
-            Event::LogStopped => {}
+            Event::LogStopped | Event::ClockSet => {}
             Event::LogRotated { closed, opened } => {
                 self.text(",\"closed\":", closed, MAX_WORD_BYTES);
                 self.text(",\"opened\":", opened, MAX_WORD_BYTES);
@@ -417,6 +433,9 @@ impl Event<'_> {
             Self::ConfigRejected { .. } => ("config", "rejected"),
             Self::IdentityUpdated { .. } => ("identity", "updated"),
             Self::IdentityLost { .. } => ("identity", "lost"),
+            Self::IdentityDegraded { .. } => ("identity", "degraded"),
+            Self::ClockSuspect { .. } => ("clock", "suspect"),
+            Self::ClockSet => ("clock", "set"),
             Self::ConnectionCut { .. } => ("connection", "cut"),
             Self::Blocked { .. } => ("deny_list", "blocked"),
             Self::Unblocked { .. } => ("deny_list", "unblocked"),

@@ -142,6 +142,7 @@ const JWT: &[Reason] = &[
 const IDENTITY: &[Reason] = &[
     reason("identity.unavailable", "There is no SVID of our own yet.", "Workload API §5.2.1", NONE),
     reason("identity.expired", "Our own SVID's time is over and no newer one came.", "RFC 5280 §4.1.2.5", NONE),
+    reason("clock.suspect", "Our clock is earlier than our release, our last record or our own SVID.", "RFC 5280 §4.1.2.5", NONE),
     reason("identity.withdrawn", "Our own SVID was withdrawn by its source.", "Workload API §5.2.1", NONE),
 ];
 

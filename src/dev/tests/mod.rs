@@ -9,12 +9,15 @@ use tokio::time::timeout;
 
 use super::{Entry, Settings, WorkloadApi};
 use crate::clock::Clock;
-use crate::identity::{self, Identity, Pick, Snapshot, Source, State, workload_api};
+use crate::identity::{self, Identity, Pick, Snapshot, Source, State};
 
 mod authority;
 mod failures;
 mod follows;
 mod independent;
+mod sources;
+mod files;
+mod agent;
 
 /// Nothing that a test awaits takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +38,10 @@ fn settings(dir: &tempfile::TempDir) -> Settings {
 
 fn follow(socket: &Path, pick: Option<Pick>) -> Identity {
     let source = Source::WorkloadApi { socket: socket.to_owned() };
-    workload_api::spawn(&identity::Settings { source, pick }, Clock::system())
+    identity::spawn(
+        &identity::Settings { pick, ..identity::Settings::new(source) },
+        Clock::system(),
+    )
 }
 
 async fn until(identity: &Identity, what: &str, wanted: impl Fn(&State) -> bool) -> State {

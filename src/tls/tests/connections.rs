@@ -227,9 +227,23 @@ fn a_new_snapshot_counts_for_new_connections_and_leaves_old_ones_alone() {
 #[test]
 fn the_clock_that_judges_is_the_one_that_was_passed_in() {
     let root = Authority::root("a");
-    let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
+    let older = root.issue_with(ORDERS, |p| p.not_before = pki::at(-HOUR));
+    let older = snapshot(&older, &[("a.test", &[&root])]);
     let early = Clock::manual(Timestamp::from_unix_seconds(pki::NOW - 11));
-    let tls = Service::new(&snapshot, &early, &Settings::default());
+    let tls = Service::new(&older, &early, &Settings::default());
     let (peer, _) = present(&tls, &root.issue(WEB));
     assert_eq!(peer.unwrap_err().reason, "svid.not_yet_valid");
+}
+
+#[test]
+fn before_our_own_svid_begins_no_handshake_is_started() {
+    let root = Authority::root("a");
+    let clock = clock();
+    let snapshot = snapshot(&root.issue(ORDERS), &[("a.test", &[&root])]);
+    let tls = Service::new(&snapshot, &clock, &Settings::default());
+    assert!(present(&tls, &root.issue(WEB)).0.is_ok());
+    clock.set(Timestamp::from_unix_seconds(pki::NOW - HOUR));
+    let refused = present(&tls, &root.issue(WEB)).0.unwrap_err();
+    assert_eq!(refused.reason, "clock.suspect");
+    assert!(refused.text.contains("is the clock set?"), "{}", refused.text);
 }

@@ -150,5 +150,8 @@ async fn a_bundle_that_cannot_be_read_is_not_taken_over_and_the_last_good_serves
         let mut caller = Caller::connect(world.api(), address, alpn).await.unwrap();
         assert_eq!(caller.get("/a").await.unwrap().status, 200);
     }
-    assert_eq!(process.reasons().await, Some(vec![]));
+    until("the update to be told", async || {
+        process.reasons().await == Some(vec!["identity.update_rejected".to_owned()])
+    })
+    .await;
 }

@@ -1,0 +1,213 @@
+//! The identity: does the source answer, is the SVID one to serve with, whom do its bundles trust, and
+//! can the clock be right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use portreeve_core::Timestamp;
+use portreeve_core::spiffe::{Issuer, TrustDomain};
+use rustls::pki_types::CertificateDer;
+
+use super::Check;
+use crate::audit::{self, Target};
+use crate::clock::Clock;
+use crate::identity::{self, Health, Identity, Settings, Snapshot, Source, State};
+use crate::tls::{Role, Trust};
+
+/// A person waits; an agent that needs longer than this for a first answer is worth a line.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A root is replaced long before its end; with less than this left, its rotation has failed.
+const ROOT_SOON_SECONDS: i64 = 3_600;
+const NO_SVID: &str = "not checked: there is no SVID";
+
+/// All checks of the identity; what needs an SVID fails where there is none.
+pub(super) async fn checks(settings: &Settings, log: &Target, clock: &Clock) -> Vec<Check> {
+    let identity = identity::spawn(settings, clock.clone());
+    let mut updates = identity.updates();
+    let answered = tokio::time::timeout(PATIENCE, updates.changed()).await;
+    let mut checks = vec![source(settings, &identity, answered.is_ok())];
+    match identity.newest() {
+        Some(snapshot) => {
+            checks.push(svid(&identity, &snapshot, clock));
+            checks.push(bundles(&snapshot, &identity, clock));
+        }
+        None => {
+            let to_do = "see `identity source`";
+            checks.extend(["svid", "bundles"].map(|name| Check::fail(name, NO_SVID, to_do)));
+        }
+    }
+    checks.push(time(identity.newest().as_deref(), log, clock));
+    checks
+}
+
+fn source(settings: &Settings, identity: &Identity, answered: bool) -> Check {
+    let name = "identity source";
+    let status = identity.source();
+    let place = settings.source.to_string();
+    if let Some(trouble) = &status.trouble {
+        return Check::fail(name, &trouble.text, what_to_do(&settings.source));
+    }
+    match &*identity.updates().borrow() {
+        State::Ready(_) => {
+            let served_by = status.served_by.map_or_else(String::new, |by| {
+                let pid = by.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
+                format!(", served by user {}{pid}", by.uid)
+            });
+            Check::ok(name, format!("{place} answers{served_by}"))
+        }
+        State::Waiting { reason } | State::Withdrawn { reason } if answered => {
+            let to_do = "correct `identity.pick`, or the registration entry of this process";
+            Check::fail(name, reason, to_do)
+        }
+        State::Waiting { .. } | State::Withdrawn { .. } => {
+            let found = format!("{place} has given nothing within {} s", PATIENCE.as_secs());
+            Check::fail(name, found, what_to_do(&settings.source))
+        }
+    }
+}
+
+fn what_to_do(source: &Source) -> &'static str {
+    match source {
+        Source::WorkloadApi { .. } => {
+            "look at the agent and its log, and at `portreeve whoami`; in a container, mount the \
+             directory of the socket and not the socket"
+        }
+        Source::Files(_) => "look at what writes the files, and at `identity.files`",
+    }
+}
+
+/// By the verifier that peers are held against, under our own bundle, in both roles.
+fn svid(identity: &Identity, snapshot: &Snapshot, clock: &Clock) -> Check {
+    let name = "svid";
+    let id = &snapshot.svid.id;
+    if let Health::Unavailable(unavailable) = identity.health() {
+        let to_do = "look at what issues it: nothing newer has come";
+        return Check::fail(name, format!("`{id}`: {unavailable}"), to_do);
+    }
+    let trust = Trust::new(&snapshot.bundles, &snapshot.crls);
+    let chain = snapshot.svid.certified_key.cert.as_slice();
+    let Some((leaf, intermediates)) = chain.split_first() else {
+        return Check::fail(name, "it has no certificate", "look at what issues it");
+    };
+    for role in [Role::Client, Role::Server] {
+        if let Err(error) = trust.verify(leaf, intermediates, role, clock.now()) {
+            let found = format!("`{id}` does not hold under our own bundle: {error}");
+            let to_do = "every peer will refuse it: look at what issues it, and at the bundle";
+            return Check::fail(name, found, to_do);
+        }
+    }
+    let left = snapshot.svid.not_after.unix_seconds() - clock.now().unix_seconds();
+    let found = format!("`{id}`, valid until {} ({left} s left)", snapshot.svid.not_after);
+    match identity.health() {
+        Health::Degraded { reason: "identity.stale", text } => Check::warn(
+            name,
+            format!("{found}: {text}"),
+            "it should have been renewed: look at what issues it",
+        ),
+        Health::Good | Health::Degraded { .. } | Health::Unavailable(_) => Check::ok(name, found),
+    }
+}
+
+fn bundles(snapshot: &Snapshot, identity: &Identity, clock: &Clock) -> Check {
+    let mut concerns: Vec<String> = identity
+        .source()
+        .unusable
+        .iter()
+        .map(|bundle| format!("`{}` cannot be read: {}", bundle.name, bundle.text))
+        .collect();
+    let mut owners: BTreeMap<&[u8], BTreeSet<&TrustDomain>> = BTreeMap::new();
+    for (trust_domain, roots) in &snapshot.bundles {
+        concerns.extend(of_domain(trust_domain, roots, clock.now()));
+        for root in roots {
+            owners.entry(root.as_ref()).or_default().insert(trust_domain);
+        }
+    }
+    for domains in owners.values().filter(|domains| domains.len() > 1) {
+        let names: Vec<String> = domains.iter().map(|name| format!("`{name}`")).collect();
+        let names = names.join(", ");
+        concerns.push(format!("{names} share a root: whoever holds its key is all of them"));
+    }
+    let counts: Vec<String> = snapshot
+        .bundles
+        .iter()
+        .map(|(name, roots)| format!("`{name}` ({} roots)", roots.len()))
+        .collect();
+    let found = format!("{} trust domains: {}", counts.len(), counts.join(", "));
+    if concerns.is_empty() {
+        return Check::ok("bundles", found);
+    }
+    Check::warn("bundles", found, concerns.join("\n"))
+}
+
+/// What is wrong with one domain's roots.
+fn of_domain(
+    trust_domain: &TrustDomain,
+    roots: &[CertificateDer<'_>],
+    now: Timestamp,
+) -> Vec<String> {
+    if roots.is_empty() {
+        return vec![format!("nobody of `{trust_domain}` is trusted: its bundle has no root")];
+    }
+    let mut concerns = Vec::new();
+    let mut longest = None;
+    for root in roots {
+        match Issuer::read(root) {
+            Err(error) => concerns.push(format!("a root of `{trust_domain}` is not used: {error}")),
+            Ok(issuer) => longest = longest.max(Some(issuer.not_after)),
+        }
+    }
+    let Some(until) = longest else { return concerns };
+    let left = until.unix_seconds() - now.unix_seconds();
+    if left < 0 {
+        concerns.push(format!("every root of `{trust_domain}` has expired, the last at {until}"));
+    } else if left < ROOT_SOON_SECONDS {
+        concerns.push(format!("the last root of `{trust_domain}` expires soon, at {until}"));
+    }
+    concerns
+}
+
+fn time(snapshot: Option<&Snapshot>, log: &Target, clock: &Clock) -> Check {
+    let name = "clock";
+    let newest = match log {
+        Target::Dir(dir) => audit::newest_time(dir),
+        Target::Stdout => None,
+    };
+    if let Some(at) = newest {
+        clock.has_recorded(at);
+    }
+    let checked = match snapshot {
+        Some(snapshot) => clock.check_with(snapshot.svid.not_before),
+        None => clock.check(),
+    };
+    match checked {
+        Ok(()) => {
+            let now = clock.now();
+            let known = match (snapshot, newest) {
+                (Some(_), Some(_)) => "our SVID and our last record agree",
+                (Some(_), None) => "our SVID agrees",
+                (None, Some(_)) => "our last record agrees",
+                (None, None) => "nothing of ours contradicts it",
+            };
+            Check::ok(name, format!("{now}: {known}"))
+        }
+        Err(suspect) => {
+            let to_do =
+                "set the clock; if it was ahead when the log was written, move the log away";
+            Check::fail(name, suspect.to_string(), to_do)
+        }
+    }
+}
+
+/// For the tests: the snapshot's parts, seen as `checks` sees them.
+#[cfg(test)]
+pub(super) fn of_snapshot(
+    snapshot: Snapshot,
+    source: identity::SourceStatus,
+    clock: &Clock,
+) -> [Check; 2] {
+    let (_, states) = tokio::sync::watch::channel(State::Ready(std::sync::Arc::new(snapshot)));
+    let (_, sources) = tokio::sync::watch::channel(source);
+    let identity = Identity::new(states, sources, clock.clone());
+    let newest = identity.newest().expect("it is ready");
+    [svid(&identity, &newest, clock), bundles(&newest, &identity, clock)]
+}
