@@ -110,6 +110,11 @@ const TLS: &[Reason] = &[
 
 #[rustfmt::skip]
 const JWT: &[Reason] = &[
+    reason("jwt.missing", "There is no `Authorization` where a JWT-SVID is required.", "JWT-SVID §5.2", NONE),
+    reason("jwt.two_authorizations", "There is more than one `Authorization`.", "RFC 9110 §5.3", NONE),
+    reason("jwt.not_bearer", "`Authorization` has another scheme than `Bearer`.", "JWT-SVID §5.2", NONE),
+    reason("jwt.empty", "`Authorization: Bearer` holds no token.", "JWT-SVID §5.2", NONE),
+    reason("jwt.other_workload", "Certificate and token hold, and name two workloads: the text names both.", "", NONE),
     reason("jwt.too_large", "The token or its header is larger than is read before anything is proven.", "", NONE),
     reason("jwt.not_compact", "The token is not three parts of base64url.", "JWT-SVID §1, RFC 7515 §3.1", NONE),
     reason("jwt.base64", "A part is no base64url without padding and spare bits.", "RFC 7515 §2", NONE),
@@ -216,12 +221,14 @@ What is accepted on purpose, since the standard only recommends it or leaves it 
     const FAMILIES: [&str; 8] =
         ["svid.", "trust.", "peer.", "tls.", "jwt.", "identity.", "clock.", "id."];
     /// Troubles of our own identity that are told of and refuse nobody.
-    const TROUBLES: [&str; 5] = [
+    const TROUBLES: [&str; 7] = [
         "identity.bundle_rejected",
         "identity.source_lost",
         "identity.stale",
         "identity.update_rejected",
         "identity.withdrawing",
+        "jwt.bundles_not_updated",
+        "jwt.no_bundles",
     ];
 
     /// Every string literal of the code that is spelt like a reason.
