@@ -227,14 +227,18 @@ fn still_holds(
     used: &Arc<Credentials>,
     peer: &Peer,
 ) -> Result<(), Refused> {
-    let current = serving.credentials.load();
-    let current = current.as_ref().ok_or_else(no_identity)?;
+    let current = || serving.credentials.load_full().ok_or_else(no_identity);
+    let mut newest = current()?;
     let Some(svid) = &peer.svid else { return Ok(()) };
     let refused = |error: PeerError| Refused::after_handshake(svid, &error);
     let now = serving.gate.clock.now();
-    if !Arc::ptr_eq(current, used) {
-        let until = current.verify_again(&svid.chain, now);
+    let mut used = Arc::clone(used);
+    // Again, where others came meanwhile: the end of the path must be that of the newest.
+    while !Arc::ptr_eq(&newest, &used) {
+        let until = newest.verify_again(&svid.chain, now);
         slot.extend(until.map_err(|error| refused(error.into()))?);
+        used = newest;
+        newest = current()?;
     }
     PeerError::of_denied(&serving.denied, &svid.id, now).map_err(refused)
 }

@@ -32,7 +32,8 @@ impl Claims {
     /// # Errors
     /// It is no JSON object, or its subject is no workload's SPIFFE ID.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, JwtError> {
-        let all = json::object(bytes).map_err(|fault| JwtError::of_json(fault, "claims"))?;
+        let all = json::object(bytes, json::MAX_TOKEN_VALUES)
+            .map_err(|fault| JwtError::of_json(fault, "claims"))?;
         let subject = match all.get("sub") {
             None => return Err(JwtError::NoSubject),
             Some(Value::String(subject)) => subject,

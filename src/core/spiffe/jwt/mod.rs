@@ -159,7 +159,7 @@ pub(crate) fn unproven(
 #[must_use]
 pub fn claimed(token: &str) -> Option<String> {
     let claims = compact(token).ok()?.claims;
-    let claims = json::object(&base64_url(claims)?).ok()?;
+    let claims = json::object(&base64_url(claims)?, json::MAX_TOKEN_VALUES).ok()?;
     let subject = claims.get("sub")?.as_str()?;
     Some(printable(subject, MAX_CLAIMED_ID_BYTES))
 }
