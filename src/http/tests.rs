@@ -202,7 +202,7 @@ async fn in_flight(gate: &Gate, count: usize) -> Vec<Arc<Underway>> {
         let decision = gate.pool.decide(&bundle, &access).await;
         let id = crate::audit::decision_id(access.time);
         let receipt = gate.log.decision(&id, &access, &decision, &bundle.revision).await.unwrap();
-        let underway = Underway::new(access, receipt, None, &bundle);
+        let underway = Underway::new(access, receipt, None, None, &bundle);
         gate.ongoing.join(Arc::clone(&underway));
         all.push(underway);
     }
