@@ -44,7 +44,7 @@ fn what_files_need_and_what_they_cannot_have_is_said() {
         &FILES.replace("a.example:", "A.example:").replace("500ms", "1ms"),
         expect![[r#"
             portreeve.yaml:8:27: identity.files.bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
-            portreeve.yaml:9:22: identity.files.jwt_bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
+            portreeve.yaml:9:31: identity.files.jwt_bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
             portreeve.yaml:11:15: identity.files.interval: `1ms` is not within 100ms to 1h"#]],
     );
     check_change(
@@ -69,7 +69,7 @@ fn a_listener_that_takes_tokens_needs_keys_from_files_too() {
     assert!(read(&with_tokens.replace(SOCKET, FILES)).is_ok());
     let without = FILES.replace("    jwt_bundles: { a.example: a.jwks }\n", "");
     let error = read(&with_tokens.replace(SOCKET, &without)).unwrap_err().to_string();
-    expect![""].assert_eq(&error);
+    expect!["portreeve.yaml:5:3: identity.files.jwt_bundles: missing, and a listener takes JWT-SVIDs; write `jwt_bundles: { trust.domain: … }`, a JSON Web Key Set for each"].assert_eq(&error);
 }
 
 #[test]

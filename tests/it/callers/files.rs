@@ -92,14 +92,11 @@ fn key_sets_of_files_verify_the_tokens_of_their_own_domain_and_follow_every_chan
             assert_eq!(ask(&mut client, &[&token]).await.status.as_u16(), status);
         }
         let old = sign(&own, WEB);
+        let updated = || scene.sidecar.report().status().jwt_bundles.map(|status| status.updated);
+        let before = updated();
         put(&dir, "own.jwks", &next.key_set());
-        let renewed = sign(&next, WEB);
-        let renewing = async {
-            while ask(&mut client, &[&renewed]).await.status.as_u16() != 200 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, renewing).await.unwrap();
+        scene.until("renewed", || updated() != before).await;
+        assert_eq!(ask(&mut client, &[&sign(&next, WEB)]).await.status.as_u16(), 200);
         let replayed = ask(&mut client, &[&old]).await;
         check_refused(&replayed);
         drop(client);
