@@ -99,7 +99,8 @@ mod tests {
         let address = "192.0.2.1:9".parse().unwrap();
         let source = Source { spiffe_id: None, address, certificate: None, jwt: None };
         let destination = Destination { spiffe_id: None, service: "orders".into(), address };
-        Caller { facts: Arc::new(ConnectionFacts::new(source, destination, None)), name: None }
+        let facts = Arc::new(ConnectionFacts::new(source, destination, None));
+        Caller { facts, name: None, proven: None }
     }
 
     fn at(seconds: i64) -> Timestamp {

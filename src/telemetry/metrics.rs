@@ -109,7 +109,7 @@ impl Metrics {
         registry.register("decision_duration_seconds", "Time that decide took", self.decision_duration.clone());
         registry.register("requests", "Answered requests by route and class of status", self.requests.clone());
         registry.register("request_refusals", "Requests answered without a decision", self.refusals.clone());
-        registry.register("exchanges_ended", "Exchanges in flight that a later policy ended, by reason", self.exchanges_ended.clone());
+        registry.register("exchanges_ended", "Exchanges in flight that were ended, by reason", self.exchanges_ended.clone());
         registry.register("handshakes", "TLS handshakes by result and reason", self.handshakes.clone());
         registry.register("connections", "Open connections by state", connections);
         registry.register("connections_cut", "Open connections that were ended because their peer holds no more, by reason", self.cuts.clone());

@@ -153,6 +153,7 @@ impl Sidecar {
         self.tasks.spawn(feeding);
         let verifying = trust::verify_again(Arc::clone(live), Arc::clone(credentials), changed);
         self.tasks.spawn(verifying);
+        self.tasks.spawn(trust::end_lapsed(Arc::clone(live)));
         self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));

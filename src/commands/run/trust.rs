@@ -1,4 +1,5 @@
-//! What ends open connections: a change of trust or of the deny-list, and the end of a peer's SVID.
+//! What ends open connections and exchanges in flight: a change of trust or of the deny-list, and the
+//! end of an SVID.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tokio::sync::watch;
 
 use super::report::Live;
 use crate::audit::Event;
-use crate::connections::{Cuts, Pass, Subject};
+use crate::connections::{Cuts, Pass, Subject, TICK};
+use crate::http::{self, Lapse};
 use crate::identity::Snapshot;
 use crate::tls::{Credentials, PeerError};
 
@@ -117,6 +119,25 @@ fn holds(
     let until = until.map_err(|error| error.reason())?;
     PeerError::of_denied(&live.denied, &subject.id, now).map_err(|error| error.reason())?;
     Ok(until)
+}
+
+/// Ends what is in flight by JWT-SVIDs that hold no more, after each change of JWT bundles or of the
+/// deny-list and when their time is over.
+pub(super) async fn end_lapsed(live: Arc<Live>) {
+    let Some(bundles) = &live.jwt_bundles else { return };
+    let (mut keys, mut denied) = (bundles.updates(), live.denied.changes());
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        let lapse = tokio::select! {
+            Ok(()) = keys.changed() => Lapse::Trust,
+            Ok(()) = denied.changed() => Lapse::Trust,
+            _ = ticks.tick() => Lapse::Time,
+        };
+        let ended = http::end_lapsed(&live.gates, lapse).await;
+        if ended > 0 {
+            tracing::warn!(ended, "ended exchanges whose callers' JWT-SVIDs hold no more");
+        }
+    }
 }
 
 /// Records, counts and says whose connections were cut.

@@ -10,6 +10,7 @@ use crate::support::*;
 
 mod proofs;
 mod keys;
+mod files;
 mod claims;
 mod grpc;
 mod secrets;
