@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::audit::{Log, Receipt};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockSuspect};
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstream};
@@ -193,9 +193,14 @@ impl Arrival {
 }
 
 /// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
-/// that ends its connection may come a moment later than its request.
+/// that ends its connection may come a moment later than its request. Tokens are judged by the clock
+/// at every request, so there it must be one that can be right.
 fn still_proven(connection: &Connection) -> Result<(), Refused> {
-    let now = connection.gate.clock.now();
+    let gate = &connection.gate;
+    if gate.callers.settings.proof.takes_tokens() && gate.clock.check().is_err() {
+        return Err((Answer::Unavailable, ClockSuspect::REASON).into());
+    }
+    let now = gate.clock.now();
     match connection.registration.slot().refusal(now) {
         None => Ok(()),
         Some(reason) => Err((Answer::Unproven, reason).into()),
