@@ -158,6 +158,9 @@ fn in_words(status: &Status) -> String {
         let admin::ListenerStatus { name, address, mode, connections } = listener;
         line("listener", format!("{name} on {address}, {mode}, {connections} connections"));
     }
+    if let Some(address) = &status.health {
+        line("health", format!("probes and metrics on http://{address}"));
+    }
     text
 }
 
@@ -231,6 +234,7 @@ mod tests {
                 last_error: None,
             },
             listeners: vec![],
+            health: Some("127.0.0.1:9090".to_owned()),
         }
     }
 
@@ -252,6 +256,7 @@ mod tests {
                 policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
                   ways     3 native, 1 interpreter, 0 always
                 log        /log, written; next record 7, 0 queued, 0 lost
+                health     probes and metrics on http://127.0.0.1:9090
             "#]],
         );
     }
@@ -273,6 +278,7 @@ mod tests {
                 jwt keys   td (2); updated 16m 40s ago
                 policy     none yet
                 log        /log, written; next record 7, 0 queued, 0 lost
+                health     probes and metrics on http://127.0.0.1:9090
             "#]],
         );
     }

@@ -119,6 +119,7 @@ impl Sidecar {
         let mut servers = Vec::new();
         let report: Arc<dyn Report> = Arc::clone(&live) as _;
         if let Some(health) = health {
+            tracing::info!(address = %health.address(), "`health` serves probes and metrics");
             servers.push(health.serve(Arc::clone(&report))?);
         }
         servers.push(admin.serve(report, Arc::clone(&live) as _)?);
