@@ -193,7 +193,7 @@ fn still_proven(connection: &Connection) -> Result<(), Refused> {
     let now = connection.gate.clock.now();
     match connection.registration.slot().refusal(now) {
         None => Ok(()),
-        Some(reason) => Err((Answer::Unproven, reason).into()),
+        Some(reason) => Err((Answer::NotAdmitted, reason).into()),
     }
 }
 
