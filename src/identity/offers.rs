@@ -193,7 +193,7 @@ mod tests {
         message.svids[0].bundle = [&renewed.bundle[..], &other.bundle[..]].concat().into();
         offers.accept(message.clone()).unwrap();
         assert_eq!(sequence(&mut state), 3);
-        message.federated_bundles.insert("spiffe://b.test".to_owned(), other.bundle.clone());
+        message.federated_bundles.insert("spiffe://b.test".to_owned(), other.bundle);
         offers.accept(message.clone()).unwrap();
         assert_eq!(sequence(&mut state), 4);
         message.crl.push(vec![1].into());
