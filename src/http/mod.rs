@@ -203,7 +203,7 @@ fn still_proven(connection: &Connection) -> Result<(), Refused> {
     let now = gate.clock.now();
     match connection.registration.slot().refusal(now) {
         None => Ok(()),
-        Some(reason) => Err((Answer::Unproven, reason).into()),
+        Some(reason) => Err((Answer::NotAdmitted, reason).into()),
     }
 }
 
