@@ -10,6 +10,7 @@ use portreeve_core::record::DecisionId;
 
 use super::exchange::Exchange;
 use super::ongoing::Underway;
+use super::refused::challenge;
 use super::reply::{self, Answer, Dialect};
 use super::{Arrival, Connection, Decided, ReplyBody, again, lapse, tunnel};
 use crate::audit::Receipt;
@@ -61,7 +62,11 @@ fn ended_unanswered(
     id: &DecisionId,
 ) -> Response<ReplyBody> {
     let response = match exchange.ended() {
-        Some(ended) => reply::answer(ended.answer, dialect, id, ended.effects.as_ref()),
+        Some(ended) => {
+            let mut response = reply::answer(ended.answer, dialect, id, ended.effects.as_ref());
+            challenge(exchange.gate(), ended.answer, &mut response);
+            response
+        }
         None => reply::answer(Answer::Unavailable, dialect, id, None),
     };
     exchange.answered(response.status(), 0);
