@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use portreeve_core::record::printable;
 use portreeve_core::spiffe::Claimed;
+use portreeve_core::words::chain;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
 use super::PeerSvid;
@@ -140,18 +141,6 @@ pub fn alert_received(error: &(dyn std::error::Error + 'static)) -> Option<&'sta
 
 fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
-}
-
-/// The error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 /// The names of RFC 8446 §6.
