@@ -181,7 +181,10 @@ impl fmt::Display for Refused {
         write!(f, "{}: {}", self.reason, printable(&self.text))?;
         let mut about = Vec::new();
         if let Some(claimed) = &self.claimed {
-            about.extend(claimed.id.as_ref().map(|id| format!("claims to be `{}`", printable(id))));
+            // The ID of a chain that holds is no mere claim, and the text names it.
+            let is_told = matches!(self.reason, "peer.unexpected_id" | "peer.blocked");
+            let id = claimed.id.as_ref().filter(|_| !is_told);
+            about.extend(id.map(|id| format!("claims to be `{}`", printable(id))));
             about.extend(claimed.serial.as_ref().map(|serial| format!("serial {serial}")));
             about.push(format!("sha256 {}", claimed.sha256));
         }
