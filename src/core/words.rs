@@ -23,7 +23,7 @@ mod tests {
     #[error("{text}")]
     struct Failed {
         text: &'static str,
-        source: Option<Box<Failed>>,
+        source: Option<Box<Self>>,
     }
 
     #[track_caller]
