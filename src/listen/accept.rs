@@ -90,10 +90,11 @@ impl Bound {
             let (stream, source) = accepted;
             let registration = serving.registry.register(in_time(&serving.settings.limits));
             tokio::spawn(async move {
+                let open = serving.gate.metrics.connection();
                 // The handshake's future is large and short-lived: it has a place of its own.
                 let shaking = handshake(&serving, &handshakes, stream, source, registration.slot());
                 if let Some(proven) = Box::pin(shaking).await {
-                    converse(&serving, proven, source, place, registration).await;
+                    converse(&serving, proven, source, place, registration, open).await;
                 }
             });
         }

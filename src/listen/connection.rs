@@ -18,7 +18,7 @@ use super::accept::Serving;
 use crate::audit::{ClaimedIdentity, Refusal};
 use crate::connections::{Order, Registration, Slot, Subject};
 use crate::http::{Connection, HeadLimits, Tokens, serve};
-use crate::telemetry::ConnectionState;
+use crate::telemetry::{ConnectionState, OpenConnection};
 use crate::tls::{self, Credentials, Peer, PeerError, Refused};
 
 /// A peer that vanished without a word is noticed after two minutes, also where a tunnel or a stream has
@@ -121,14 +121,18 @@ fn still_holds(
     used: &Arc<Credentials>,
     peer: &Peer,
 ) -> Result<(), Refused> {
-    let current = serving.credentials.load();
-    let current = current.as_ref().ok_or_else(no_identity)?;
+    let current = || serving.credentials.load_full().ok_or_else(no_identity);
+    let mut newest = current()?;
     let Some(svid) = &peer.svid else { return Ok(()) };
     let refused = |error: PeerError| Refused::after_handshake(svid, &error);
     let now = serving.gate.clock.now();
-    if !Arc::ptr_eq(current, used) {
-        let until = current.verify_again(&svid.chain, now);
+    let mut used = Arc::clone(used);
+    // Again, where others came meanwhile: the end of the path must be that of the newest.
+    while !Arc::ptr_eq(&newest, &used) {
+        let until = newest.verify_again(&svid.chain, now);
         slot.extend(until.map_err(|error| refused(error.into()))?);
+        used = newest;
+        newest = current()?;
     }
     PeerError::of_denied(&serving.denied, &svid.id, now).map_err(refused)
 }
@@ -144,6 +148,7 @@ pub(super) async fn converse(
     source: SocketAddr,
     place: OwnedSemaphorePermit,
     registration: Registration,
+    mut open: OpenConnection,
 ) {
     let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
@@ -165,12 +170,11 @@ pub(super) async fn converse(
         registration,
         place,
     };
-    let open = serving.gate.metrics.connections(ConnectionState::Serving);
-    open.inc();
+    open.turn(ConnectionState::Serving);
     serving.gate.open.fetch_add(1, Ordering::Relaxed);
-    if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
+    let served = serve(stream, is_h2, head_limits, Arc::new(connection), &mut open).await;
+    if let Err(error) = served {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
     }
     serving.gate.open.fetch_sub(1, Ordering::Relaxed);
-    open.dec();
 }
