@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use portreeve_core::policy::{Effects, Ground, Permit};
 use portreeve_core::record::DecisionId;
+use portreeve_core::words::chain;
 
 use super::exchange::Exchange;
 use super::ongoing::Underway;
@@ -87,16 +88,4 @@ fn upstream_failed(
         _ => Answer::BadGateway,
     };
     reply::answer(answer, dialect, id, None)
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
