@@ -44,9 +44,9 @@ pub(super) async fn identity(
                 credentials.store(next);
                 live.serving.store(has_some.then(|| Arc::clone(snapshot)));
                 if has_some {
-                    trust.published(snapshot)
+                    trust.published(snapshot);
                 } else {
-                    trust.withdrawn()
+                    trust.withdrawn();
                 }
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
