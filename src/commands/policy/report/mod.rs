@@ -103,6 +103,11 @@ pub(super) fn place(file: &str, line: u32) -> String {
     if line == 0 { file.into_owned() } else { format!("{file}:{line}") }
 }
 
+/// `1 check`, `2 checks`: for words whose plural has an `s` more.
+pub(crate) fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Foreign text as it may stand on a terminal: controls and what turns the direction of text round
 /// are escaped.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
