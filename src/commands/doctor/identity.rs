@@ -63,7 +63,12 @@ fn source(settings: &Settings, identity: &Identity, answered: bool) -> Check {
                 let pid = by.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
                 format!(", served by user {}{pid}", by.uid)
             });
-            Check::ok(name, format!("{place} answers{served_by}"))
+            match settings.source {
+                Source::WorkloadApi { .. } => {
+                    Check::ok(name, format!("{place} answers{served_by}"))
+                }
+                Source::Files(_) => Check::ok(name, format!("{place} is read")),
+            }
         }
         State::Waiting { reason } | State::Withdrawn { reason } if answered => {
             let to_do = "correct `identity.pick`, or the registration entry of this process";
