@@ -77,7 +77,7 @@ pub async fn end_lapsed(gates: &[Arc<Gate>], lapse: Lapse) -> usize {
 pub(super) fn end_if_lapsed(gate: &Gate, underway: &Underway) -> bool {
     let Some(proven) = underway.proven() else { return false };
     let Err(reason) = proven.check(&gate.callers, gate.clock.now()) else { return false };
-    let ended = Ended { reason, answer: Answer::Unauthenticated, effects: None };
+    let ended = Ended { reason, answer: Answer::NotAdmitted, effects: None };
     let has_ended = underway.end(ended);
     if has_ended {
         gate.metrics.exchange_ended(reason);
