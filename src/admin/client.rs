@@ -17,8 +17,8 @@ use tokio::net::UnixStream;
 pub(super) const HOST_NAME: &str = "portreeve";
 /// The whole exchange with a process of the same machine.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The status of 16 listeners has a few kilobytes.
-const MAX_BODY_BYTES: usize = 4 << 20;
+/// The status of 16 listeners has a few kilobytes; a deny-list of ten thousand long entries has the most.
+const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

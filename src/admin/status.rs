@@ -59,6 +59,9 @@ pub struct Status {
     pub policy: Option<PolicyStatus>,
     pub log: LogStatus,
     pub listeners: Vec<ListenerStatus>,
+    /// Where probes and metrics are served, with the port that the system gave; `null` where nowhere.
+    #[serde(default)]
+    pub health: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -39,6 +39,7 @@ impl Report for Fixed {
                 last_error: None,
             },
             listeners: vec![],
+            health: None,
         }
     }
 

@@ -205,7 +205,7 @@ mod tests {
         expect![[r#"
             service    orders
             identity   Workload API at /run/spire/agent.sock
-            listener   public on [::]:8443, callers by X.509-SVID (mTLS), NOT enforced
+            listener   public on [::]:8443, callers by either X.509-SVID (mTLS) or JWT-SVID for `spiffe://prod.example.org/ns/shop/sa/orders` or `orders`, NOT enforced
               route    order: GET|PUT shop.example.org|*.shop.example.org|shop.example.org:8443/orders/{id} -> grpc
               route    files: * */files/{rest...} -> app
               route    default: * */* -> app

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use portreeve_core::Timestamp;
+use portreeve_core::policy::Ways;
 
 use super::policy::report::counted;
 use super::{Exit, Format, callers};
@@ -90,7 +92,7 @@ fn in_words(status: &Status) -> String {
         // Writing into a String does not fail.
         let _ = writeln!(text, "{name:<10} {value}");
     };
-    let age = |at: portreeve_core::Timestamp| span(status.now.unix_seconds() - at.unix_seconds());
+    let age = |at: Timestamp| span(status.now.unix_seconds() - at.unix_seconds());
     let state = match status.readiness.state() {
         PartState::Ready => "ready",
         PartState::Degraded => "ready, degraded",
@@ -131,26 +133,7 @@ fn in_words(status: &Status) -> String {
     if status.blocked > 0 {
         line("  blocked", format!("{}; `portreeve block --list` shows them", status.blocked));
     }
-    match &status.policy {
-        None => line("policy", "none yet".to_owned()),
-        Some(policy) => {
-            let commit: String = policy.commit.chars().take(12).collect();
-            let (active, read) = (age(policy.activated), age(policy.last_success));
-            let source = &policy.source;
-            line("policy", format!("{commit} of {source}, active for {active}, read {read} ago"));
-            let ways = &policy.ways;
-            line(
-                "  ways",
-                format!(
-                    "{} native, {} interpreter, {} always",
-                    ways.native, ways.interpreter, ways.always
-                ),
-            );
-            if let Some(error) = &policy.last_error {
-                line("  refused", error.clone());
-            }
-        }
-    }
+    policy(status, &mut line);
     let log = &status.log;
     let (next, queued, lost) = (log.sequence, log.queue_length, log.lost);
     let numbers = format!("next record {next}, {queued} queued, {lost} lost");
@@ -165,7 +148,26 @@ fn in_words(status: &Status) -> String {
         let connections = counted(*connections, "connection");
         line("listener", format!("{name} on {address}, {callers}, {mode}, {connections}"));
     }
+    if let Some(address) = &status.health {
+        line("health", format!("probes and metrics on http://{address}"));
+    }
     text
+}
+
+fn policy(status: &Status, line: &mut impl FnMut(&str, String)) {
+    let Some(policy) = &status.policy else {
+        return line("policy", "none yet".to_owned());
+    };
+    let age = |at: Timestamp| span(status.now.unix_seconds() - at.unix_seconds());
+    let commit: String = policy.commit.chars().take(12).collect();
+    let (active, read) = (age(policy.activated), age(policy.last_success));
+    let source = &policy.source;
+    line("policy", format!("{commit} of {source}, active for {active}, read {read} ago"));
+    let Ways { native, interpreter, always, .. } = &*policy.ways;
+    line("  ways", format!("{native} native, {interpreter} interpreter, {always} always"));
+    if let Some(error) = &policy.last_error {
+        line("  refused", error.clone());
+    }
 }
 
 /// The two largest units: `3d 4h`, `47m 2s`.
@@ -187,8 +189,6 @@ mod tests {
     use std::sync::Arc;
 
     use expect_test::{Expect, expect};
-    use portreeve_core::Timestamp;
-    use portreeve_core::policy::Ways;
 
     use super::*;
     use crate::admin::{
@@ -238,6 +238,7 @@ mod tests {
                 last_error: None,
             },
             listeners: vec![],
+            health: Some("127.0.0.1:9090".to_owned()),
         }
     }
 
@@ -259,6 +260,7 @@ mod tests {
                 policy     4f1c2d3e4f1c of /srv/policy, active for 2h 46m, read 10s ago
                   ways     3 native, 1 interpreter, 0 always
                 log        /log, written; next record 7, 0 queued, 0 lost
+                health     probes and metrics on http://127.0.0.1:9090
             "#]],
         );
     }
@@ -280,6 +282,7 @@ mod tests {
                 jwt keys   td (2); updated 16m 40s ago
                 policy     none yet
                 log        /log, written; next record 7, 0 queued, 0 lost
+                health     probes and metrics on http://127.0.0.1:9090
             "#]],
         );
     }

@@ -5,19 +5,21 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use portreeve_core::spiffe::TrustDomain;
+use portreeve_core::spiffe::{JwtAuthorities, TrustDomain};
 use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::policy::report::printable;
 use super::{Exit, Format, workload_api_address};
+use crate::identity::proto::JwtBundlesResponse;
+use crate::identity::update::trust_domain_named;
 use crate::identity::{Failure, Svid, endpoint_path, update, workload_api};
 
 /// Print the identities and bundles that the Workload API gives this process
 ///
 /// For each SVID its SPIFFE ID, its hint, how long it holds and its chain; then the trust domains
-/// whose callers are trusted. The hint or the ID is what `portreeve call --pick` and
+/// whose callers are trusted, and how many keys of JWT-SVIDs each has. The hint or the ID is what `portreeve call --pick` and
 /// `identity.pick` in the configuration take. No key is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -48,6 +50,8 @@ struct Report {
     svids: Vec<SvidReport>,
     /// How many roots each trust domain has.
     bundles: BTreeMap<String, usize>,
+    /// How many usable keys of JWT-SVIDs each trust domain has; `null` where the API does not say.
+    jwt_bundles: Option<BTreeMap<String, usize>>,
 }
 
 #[derive(Serialize)]
@@ -84,7 +88,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         }
         Err(failure) => return Err(failure.into()),
     };
-    let mut report = Report { svids: Vec::new(), bundles: BTreeMap::new() };
+    let asked = workload_api::fetch_jwt_bundles(&socket, Duration::from_secs(timeout));
+    let jwt_bundles = match runtime.block_on(asked) {
+        Ok(message) => Some(jwt_keys(&message)),
+        Err(failure) => {
+            writeln!(io::stderr(), "no keys of JWT-SVIDs: {}", printable(&failure.words()))?;
+            None
+        }
+    };
+    let mut report = Report { svids: Vec::new(), bundles: BTreeMap::new(), jwt_bundles };
     for offered in &message.svids {
         let svid = update::read_svid(offered)?;
         let (bundles, unusable) = update::read_bundles(&message, offered, &svid.id)?;
@@ -111,6 +123,13 @@ impl Report {
         let count = self.bundles.entry(trust_domain.to_string()).or_default();
         *count = roots.len().max(*count);
     }
+}
+
+fn jwt_keys(message: &JwtBundlesResponse) -> BTreeMap<String, usize> {
+    let named = message.bundles.iter();
+    let named = named.filter_map(|(name, keys)| Some((trust_domain_named(name).ok()?, &keys[..])));
+    let authorities = JwtAuthorities::new(named);
+    authorities.trust_domains().map(|(name, keys)| (name.to_string(), keys)).collect()
 }
 
 fn describe(svid: &Svid, hint: Option<String>) -> anyhow::Result<SvidReport> {
@@ -152,6 +171,12 @@ fn print(report: &Report, format: Format, out: &mut impl Write) -> anyhow::Resul
     for (trust_domain, roots) in &report.bundles {
         let nobody = if *roots == 0 { " (nobody of it is trusted)" } else { "" };
         writeln!(out, "  {trust_domain}  root certificates: {roots}{nobody}")?;
+    }
+    for (index, (trust_domain, keys)) in report.jwt_bundles.iter().flatten().enumerate() {
+        if index == 0 {
+            writeln!(out, "keys of JWT-SVIDs")?;
+        }
+        writeln!(out, "  {trust_domain}  keys: {keys}")?;
     }
     Ok(())
 }

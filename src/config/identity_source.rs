@@ -10,6 +10,7 @@ use super::check::Check;
 use super::place::At;
 use super::quote::quoted;
 use super::raw;
+use super::scalars::PathText;
 use crate::identity::{FileSettings, MAX_WITHDRAWAL_GRACE, Pick, Settings, Source, endpoint_path};
 
 /// Where SPIFFE says that a workload finds its socket (Workload Endpoint §4).
@@ -90,28 +91,47 @@ fn files(check: &mut Check<'_>, at: &At, raw: Option<&raw::IdentityFiles>) -> Op
         check.refuse_with(&at, "missing", hint);
         return None;
     };
-    let mut bundles = BTreeMap::new();
-    for (name, path) in &raw.bundles {
-        let at = at.key("bundles").key(name);
+    let lists = raw.crls.iter().enumerate();
+    let range = Duration::from_millis(100)..=Duration::from_secs(3_600);
+    Some(Source::Files(FileSettings {
+        certificate: check.path(&at.key("certificate"), &raw.certificate),
+        key: check.path(&at.key("key"), &raw.key),
+        bundles: by_trust_domain(check, &at.key("bundles"), &raw.bundles),
+        jwt_bundles: by_trust_domain(check, &at.key("jwt_bundles"), &raw.jwt_bundles),
+        crls: lists.map(|(i, path)| check.path(&at.key("crls").index(i), path)).collect(),
+        interval: check.duration(&at.key("interval"), &raw.interval, range),
+    }))
+}
+
+fn by_trust_domain(
+    check: &mut Check<'_>,
+    at: &At,
+    raw: &BTreeMap<String, PathText>,
+) -> BTreeMap<TrustDomain, PathBuf> {
+    let mut paths = BTreeMap::new();
+    for (name, path) in raw {
+        let at = at.key(name);
         let path = check.path(&at, path);
         match TrustDomain::parse(name) {
             Ok(trust_domain) => {
-                bundles.insert(trust_domain, path);
+                paths.insert(trust_domain, path);
             }
             Err(error) => {
                 check.refuse(&at, format!("{} is not a trust domain: {error}", quoted(name)));
             }
         }
     }
-    let lists = raw.crls.iter().enumerate();
-    let range = Duration::from_millis(100)..=Duration::from_secs(3_600);
-    Some(Source::Files(FileSettings {
-        certificate: check.path(&at.key("certificate"), &raw.certificate),
-        key: check.path(&at.key("key"), &raw.key),
-        bundles,
-        crls: lists.map(|(i, path)| check.path(&at.key("crls").index(i), path)).collect(),
-        interval: check.duration(&at.key("interval"), &raw.interval, range),
-    }))
+    paths
+}
+
+/// Where a listener takes JWT-SVIDs there must be keys to verify them with.
+pub(super) fn check_keys(check: &mut Check<'_>, source: &Source) {
+    let Source::Files(files) = source else { return };
+    if files.jwt_bundles.is_empty() {
+        let at = At::root().key("identity").key("files").key("jwt_bundles");
+        let hint = "write `jwt_bundles: { trust.domain: … }`, a JSON Web Key Set for each";
+        check.refuse_with(&at, "missing, and a listener takes JWT-SVIDs", hint);
+    }
 }
 
 fn read_pick(check: &mut Check<'_>, at: &At, pick: &raw::Pick) -> Option<Pick> {

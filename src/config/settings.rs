@@ -27,9 +27,8 @@ pub(super) fn config(
     let identity = identity_source::identity(check, &file.identity, env);
     let identity_timeout = identity_source::timeout(check, &file.identity);
     let takes_tokens = listeners.iter().any(|listener| listener.callers.proof.takes_tokens());
-    if takes_tokens && file.identity.source == raw::IdentitySource::Files {
-        let message = "files hold no JWT bundles, and a listener takes JWT-SVIDs";
-        check.refuse(&root.key("identity").key("source"), message);
+    if let Some(identity) = identity.as_ref().filter(|_| takes_tokens) {
+        identity_source::check_keys(check, &identity.source);
     }
     let policy = policy::policy(check, &file.policy, &state_dir);
     let log = log(check, &file.log, &state_dir);

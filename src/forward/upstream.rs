@@ -1,5 +1,6 @@
 //! One upstream: the pool of idle connections, sending.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub struct Upstream {
     settings: UpstreamSettings,
     connector: Connector,
     /// Last in, first out: the warmest connection is used, the others grow old and are dropped.
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<VecDeque<Idle>>,
     shared: tokio::sync::Mutex<Option<Shared>>,
 }
 
@@ -184,7 +185,7 @@ impl Upstream {
 
     async fn take_idle(&self) -> Option<Line> {
         loop {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
             let Idle { mut line, since } = idle;
             let holds = self.connector.still_holds(line.proof.as_ref());
             if line.sender.is_closed() || since.elapsed() > IDLE_TIMEOUT || !holds {
@@ -266,9 +267,14 @@ impl Lease {
         if line.sender.is_closed() {
             return;
         }
+        let now = Instant::now();
         let mut idle = upstream.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // The oldest are at the front, where nobody takes them from.
+        while idle.front().is_some_and(|oldest| now - oldest.since > IDLE_TIMEOUT) {
+            idle.pop_front();
+        }
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { line, since: Instant::now() });
+            idle.push_back(Idle { line, since: now });
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::Gate;
 use super::ongoing::{Ended, Underway};
+use super::reply::Answer;
 use crate::audit::{self, NotAccepted};
 
 /// How long a pass may keep a serving thread from requests.
@@ -110,17 +111,21 @@ async fn decide(gate: &Gate, underway: &Underway, bundle: &Arc<Bundle>) -> bool 
 /// Why the exchange may not go on; `None` where it may.
 fn verdict(decision: Decision, recorded: Result<(), NotAccepted>) -> Option<Ended> {
     if let Err(cause) = recorded {
-        return Some(Ended { reason: cause.reason(), denial: None });
+        return Some(unavailable(cause.reason()));
     }
     match (decision.ground(), decision.outcome) {
         (Some(_), _) => None,
         (None, Outcome::Deny) => {
-            Some(Ended { reason: "policy.revoked", denial: Some(decision.effects) })
+            let (reason, effects) = ("policy.revoked", Some(decision.effects));
+            Some(Ended { reason, answer: Answer::Denied, effects })
         }
-        (None, Outcome::Error | Outcome::Allow) => {
-            Some(Ended { reason: "policy.error", denial: None })
-        }
+        (None, Outcome::Error | Outcome::Allow) => Some(unavailable("policy.error")),
     }
+}
+
+/// A failure, which is no denial.
+const fn unavailable(reason: &'static str) -> Ended {
+    Ended { reason, answer: Answer::Unavailable, effects: None }
 }
 
 /// An exchange that is being decided: a panic on the way ends it.
@@ -135,7 +140,7 @@ impl Undecided<'_> {
 impl Drop for Undecided<'_> {
     fn drop(&mut self) {
         if let Some(underway) = self.0.filter(|_| std::thread::panicking()) {
-            underway.end(Ended { reason: "policy.error", denial: None });
+            underway.end(unavailable("policy.error"));
         }
     }
 }

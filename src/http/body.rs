@@ -10,6 +10,7 @@ use portreeve_core::request::is_reserved;
 
 use super::exchange::Exchange;
 use super::ongoing::Ended;
+use super::reply::Answer;
 use crate::forward::Lease;
 
 /// What hyper streams to the caller.
@@ -27,7 +28,7 @@ enum Kind {
 pub enum ReplyError {
     #[error("the upstream's response broke off")]
     Upstream(#[source] hyper::Error),
-    #[error("the policy in force does not permit the exchange")]
+    #[error("the exchange is not permitted any more")]
     Revoked(#[source] h2::Error),
 }
 
@@ -71,9 +72,9 @@ impl UpstreamBody {
 impl ReplyError {
     /// Not `REFUSED_STREAM`, which would ask the caller to try again: some of it was processed.
     fn of(ended: &Ended) -> Self {
-        let code = match ended.denial {
-            Some(_) => h2::Reason::CANCEL,
-            None => h2::Reason::INTERNAL_ERROR,
+        let code = match ended.answer {
+            Answer::Unavailable => h2::Reason::INTERNAL_ERROR,
+            _ => h2::Reason::CANCEL,
         };
         Self::Revoked(code.into())
     }

@@ -16,6 +16,7 @@ use portreeve_core::request::{ConnectionFacts, JwtFacts, Source};
 use portreeve_core::spiffe::{JwtAuthorities, JwtError, JwtSvid, SpiffeId, jwt};
 
 use super::Connection;
+use super::lapse::Proven;
 use super::tokens::Digest;
 use crate::identity::DenyListFile;
 
@@ -58,6 +59,8 @@ pub(super) struct Caller {
     pub(super) facts: Arc<ConnectionFacts>,
     /// Its SPIFFE ID as the upstream is told it.
     pub(super) name: Option<HeaderValue>,
+    /// By its JWT-SVID, where it came with one.
+    pub(super) proven: Option<Arc<Proven>>,
 }
 
 /// Why the caller of a request is not proven. No text holds a byte of a token.
@@ -212,7 +215,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, CallerError> {
 
 impl Caller {
     fn of_connection(connection: &Connection) -> Self {
-        Self { facts: Arc::clone(&connection.facts), name: connection.caller.clone() }
+        let (facts, name) = (Arc::clone(&connection.facts), connection.caller.clone());
+        Self { facts, name, proven: None }
     }
 
     /// A certificate stays among the facts only where it is of the same workload.
@@ -220,14 +224,16 @@ impl Caller {
         let ConnectionFacts { source, destination, tls, .. } = &*connection.facts;
         let is_same = source.spiffe_id.as_ref() == Some(&svid.id);
         let name = HeaderValue::from_str(svid.id.as_str()).ok();
+        let JwtSvid { id, key, not_after, claims } = svid;
+        let proven = Some(Arc::new(Proven { id: id.clone(), key, not_after }));
         let source = Source {
-            spiffe_id: Some(svid.id),
+            spiffe_id: Some(id),
             address: source.address,
             certificate: source.certificate.clone().filter(|_| is_same),
-            jwt: Some(JwtFacts { claims: svid.claims }),
+            jwt: Some(JwtFacts { claims }),
         };
         let facts = ConnectionFacts::new(source, destination.clone(), tls.clone());
-        Self { facts: Arc::new(facts), name }
+        Self { facts: Arc::new(facts), name, proven }
     }
 }
 

@@ -64,7 +64,7 @@ impl Exchange {
         &self.underway
     }
 
-    /// Why the exchange may not go on, where a later policy does not permit it.
+    /// Why the exchange may not go on, where something that came later does not permit it.
     pub(super) fn ended(&self) -> Option<&Ended> {
         self.underway.ended()
     }

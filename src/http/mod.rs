@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::audit::{Log, Receipt};
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockSuspect};
 use crate::connections::{InFlight, Registration};
 use crate::evaluation::Pool;
 use crate::forward::{Routes, Upstream};
@@ -35,6 +35,7 @@ mod refused;
 mod permitted;
 mod ongoing;
 mod again;
+mod lapse;
 mod exchange;
 mod goaway;
 mod reply;
@@ -47,12 +48,14 @@ mod tests;
 pub use again::{Again, decide_again};
 pub use body::{ReplyBody, ReplyError};
 pub use caller::{CallerSettings, Callers, Proof};
+pub use lapse::{Lapse, end_lapsed};
 pub use ongoing::Ongoing;
 pub use serve::{HeadLimits, serve};
 pub(crate) use serve::{h1_builder, h2_builder};
 pub use tokens::Tokens;
 
 use caller::Caller;
+use lapse::Proven;
 use permitted::exchange;
 use refused::{Refused, not_permitted, refuse};
 use reply::{Answer, Dialect};
@@ -74,7 +77,7 @@ pub struct Gate {
     pub metrics: Metrics,
     /// Connections that are being served.
     pub open: AtomicUsize,
-    /// The exchanges that are decided again when the policy changes.
+    /// The exchanges in flight: decided again when the policy changes, ended with their tokens.
     pub ongoing: Ongoing,
 }
 
@@ -105,6 +108,8 @@ struct Decided {
     access: AccessRequest,
     /// The caller's SPIFFE ID as the upstream is told it.
     caller: Option<HeaderValue>,
+    /// By its JWT-SVID, where it came with one.
+    proven: Option<Arc<Proven>>,
     routing: Arc<Routing>,
     /// Of the route, for its metrics.
     route: usize,
@@ -188,12 +193,17 @@ impl Arrival {
 }
 
 /// Nothing is decided for a peer whose SVID has ended or that is being cut; the sweep or the order
-/// that ends its connection may come a moment later than its request.
+/// that ends its connection may come a moment later than its request. Tokens are judged by the clock
+/// at every request, so there it must be one that can be right.
 fn still_proven(connection: &Connection) -> Result<(), Refused> {
-    let now = connection.gate.clock.now();
+    let gate = &connection.gate;
+    if gate.callers.settings.proof.takes_tokens() && gate.clock.check().is_err() {
+        return Err((Answer::Unavailable, ClockSuspect::REASON).into());
+    }
+    let now = gate.clock.now();
     match connection.registration.slot().refusal(now) {
         None => Ok(()),
-        Some(reason) => Err((Answer::Unproven, reason).into()),
+        Some(reason) => Err((Answer::NotAdmitted, reason).into()),
     }
 }
 
@@ -223,13 +233,14 @@ async fn ask_policy(
 ) -> Result<Decided, Refused> {
     let gate = &connection.gate;
     let Taken { head, routing, route } = taken;
+    let Caller { facts, name: caller, proven } = caller;
     let bundle = gate.policy.active().ok_or((Answer::Unavailable, "policy.none"))?;
     let (name, route, upstream) = route.ok_or((Answer::NoRoute, "request.no_route"))?;
     let access = AccessRequest {
         time: gate.clock.now(),
         direction: Direction::Inbound,
         enforcement: gate.mode,
-        connection: caller.facts,
+        connection: facts,
         head,
         route: name,
         body: Body::NotRead,
@@ -237,7 +248,7 @@ async fn ask_policy(
     let began = Instant::now();
     let decision = gate.pool.decide(&bundle, &access).await;
     routing.metrics.decided(decision.outcome, decision.reason, began.elapsed());
-    Ok(Decided { access, caller: caller.name, routing, route, upstream, bundle, decision })
+    Ok(Decided { access, caller, proven, routing, route, upstream, bundle, decision })
 }
 
 /// Has the log accept the decision; `None` where it would not, and nothing may be forwarded.

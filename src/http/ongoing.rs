@@ -11,6 +11,8 @@ use atomic_waker::AtomicWaker;
 use portreeve_core::policy::{Bundle, Effects};
 use portreeve_core::request::AccessRequest;
 
+use super::lapse::Proven;
+use super::reply::Answer;
 use crate::audit::Receipt;
 use crate::forward::Progress;
 
@@ -51,6 +53,8 @@ pub(super) struct Underway {
     /// Of the first decision.
     receipt: Receipt,
     request: Option<Arc<Progress>>,
+    /// By the caller's JWT-SVID, where it came with one.
+    proven: Option<Arc<Proven>>,
     /// The digest of the policy that decided last, or does so at this moment.
     decided_by: Mutex<Arc<str>>,
     was_decided_again: AtomicBool,
@@ -65,8 +69,9 @@ pub(super) struct Underway {
 pub(super) struct Ended {
     /// The stable reason code.
     pub(super) reason: &'static str,
-    /// What the denying policy asked for; `None` for a failure, which is no denial.
-    pub(super) denial: Option<Effects>,
+    pub(super) answer: Answer,
+    /// What the denying policy asked for.
+    pub(super) effects: Option<Effects>,
 }
 
 impl Ongoing {
@@ -100,11 +105,18 @@ impl Ongoing {
 
     /// All that are in flight now.
     pub(super) fn all(&self) -> Vec<Arc<Underway>> {
-        let mut all = Vec::new();
+        self.which(|_| true)
+    }
+
+    /// Those in flight now of which this holds; it is asked under a lock that requests take.
+    pub(super) fn which(&self, holds: impl Fn(&Underway) -> bool) -> Vec<Arc<Underway>> {
+        let mut found = Vec::new();
         for shard in &self.shards {
-            all.extend(lock(shard).exchanges.iter().flatten().cloned());
+            let list = lock(shard);
+            let exchanges = list.exchanges.iter().flatten();
+            found.extend(exchanges.filter(|exchange| holds(exchange)).cloned());
         }
-        all
+        found
     }
 
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
@@ -122,12 +134,14 @@ impl Underway {
         access: AccessRequest,
         receipt: Receipt,
         request: Option<Arc<Progress>>,
+        proven: Option<Arc<Proven>>,
         bundle: &Bundle,
     ) -> Arc<Self> {
         Arc::new(Self {
             access,
             receipt,
             request,
+            proven,
             decided_by: Mutex::new(Arc::clone(&bundle.revision.digest)),
             was_decided_again: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
@@ -146,6 +160,10 @@ impl Underway {
 
     pub(super) fn request(&self) -> Option<&Progress> {
         self.request.as_deref()
+    }
+
+    pub(super) fn proven(&self) -> Option<&Proven> {
+        self.proven.as_deref()
     }
 
     /// Whether this policy has to decide the exchange, which was decided under another; from then on

@@ -9,9 +9,9 @@ use portreeve_core::policy::{Effects, Ground, Permit};
 use portreeve_core::record::DecisionId;
 
 use super::exchange::Exchange;
-use super::ongoing::{Ended, Underway};
+use super::ongoing::Underway;
 use super::reply::{self, Answer, Dialect};
-use super::{Arrival, Connection, Decided, ReplyBody, again, tunnel};
+use super::{Arrival, Connection, Decided, ReplyBody, again, lapse, tunnel};
 use crate::audit::Receipt;
 use crate::forward::{self, ForwardError, RequestBody};
 
@@ -26,7 +26,7 @@ pub(super) async fn exchange(
     caller_upgrade: Option<OnUpgrade>,
 ) -> Response<ReplyBody> {
     let (id, dialect) = (arrival.id, arrival.dialect);
-    let Decided { mut access, caller, upstream, bundle, decision, .. } = decided;
+    let Decided { mut access, caller, proven, upstream, bundle, decision, .. } = decided;
     let is_shadow = matches!(permit.ground(), Ground::Shadow { .. });
     // What a denial asks for is for the denied caller: a shadowed request goes on as it came.
     let effects = if is_shadow { Effects::default() } else { decision.effects };
@@ -34,8 +34,9 @@ pub(super) async fn exchange(
     // The copy is what is kept: the head as it came has room for what the upstream is told.
     let kept = access.head.clone();
     let head = reply::change_request(std::mem::replace(&mut access.head, kept), &effects);
-    let underway = Underway::new(access, receipt, progress, &bundle);
+    let underway = Underway::new(access, receipt, progress, proven, &bundle);
     let exchange = Exchange::begin(connection, arrival, underway, is_shadow);
+    lapse::end_if_lapsed(&connection.gate, exchange.underway());
     again::catch_up(&connection.gate, exchange.underway(), bundle).await;
     if exchange.ended().is_some() {
         return ended_unanswered(exchange, dialect, &id);
@@ -53,19 +54,15 @@ pub(super) async fn exchange(
     }
 }
 
-/// The answer to an exchange that a later policy ended while the upstream had not answered.
+/// The answer to an exchange that was ended while the upstream had not answered.
 fn ended_unanswered(
     mut exchange: Exchange,
     dialect: Dialect,
     id: &DecisionId,
 ) -> Response<ReplyBody> {
     let response = match exchange.ended() {
-        Some(Ended { denial: Some(effects), .. }) => {
-            reply::answer(Answer::Denied, dialect, id, Some(effects))
-        }
-        Some(Ended { denial: None, .. }) | None => {
-            reply::answer(Answer::Unavailable, dialect, id, None)
-        }
+        Some(ended) => reply::answer(ended.answer, dialect, id, ended.effects.as_ref()),
+        None => reply::answer(Answer::Unavailable, dialect, id, None),
     };
     exchange.answered(response.status(), 0);
     response

@@ -1,6 +1,7 @@
 //! Requests that never became a decision: answered, and counted in a record of their own.
 
 use ::http::Response;
+use ::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use portreeve_core::policy::{Decision, Outcome};
 use portreeve_core::record::DecisionId;
 
@@ -26,7 +27,11 @@ pub(super) fn refuse(
     refused: Refused,
 ) -> Response<ReplyBody> {
     let Refused { answer, reason, claimed, detail } = refused;
-    let response = arrival.answer(answer, None);
+    let mut response = arrival.answer(answer, None);
+    if answer == Answer::NotAdmitted && connection.gate.callers.settings.proof.takes_tokens() {
+        // What is wrong with a token is for the record, not for who sent it.
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     connection.count(reason, Some(arrival.id), claimed, detail);
     connection.gate.routing.load().metrics.answered(None, response.status());
     response
@@ -41,7 +46,7 @@ impl From<(Answer, &'static str)> for Refused {
 impl From<CallerError> for Refused {
     fn from(error: CallerError) -> Self {
         tracing::debug!(reason = error.reason(), "refused a request: {error}");
-        let (answer, reason) = (Answer::Unauthenticated, error.reason());
+        let (answer, reason) = (Answer::NotAdmitted, error.reason());
         let claimed = error.claimed().map(ClaimedIdentity::of_id);
         Self { answer, reason, claimed, detail: Some(error.to_string()) }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    PROXY_AUTHENTICATE, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Response, StatusCode, Version, response};
 use portreeve_core::policy::Effects;
@@ -36,10 +36,8 @@ pub(super) enum Dialect {
 pub(super) enum Answer {
     /// The head has no canonical form.
     BadRequest,
-    /// Nobody proven asks.
-    Unauthenticated,
-    /// The identity that the connection was made with holds no more.
-    Unproven,
+    /// Nobody proven asks, or one whose identity holds no more or is blocked here.
+    NotAdmitted,
     /// Policy says no.
     Denied,
     /// No route: the host or path is not served here.
@@ -65,8 +63,7 @@ impl Answer {
     const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Unproven => StatusCode::UNAUTHORIZED,
+            Self::NotAdmitted => StatusCode::UNAUTHORIZED,
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -80,8 +77,7 @@ impl Answer {
     const fn grpc_status(self) -> &'static str {
         match self {
             Self::BadRequest => "3",
-            Self::Unauthenticated => "16",
-            Self::Unproven => "16",
+            Self::NotAdmitted => "16",
             Self::Denied => "7",
             Self::NoRoute => "12",
             Self::Unavailable | Self::BadGateway | Self::GatewayTimeout => "14",
@@ -91,8 +87,7 @@ impl Answer {
     const fn sentence(self) -> &'static str {
         match self {
             Self::BadRequest => "the request is ambiguous or malformed",
-            Self::Unauthenticated => "the caller is not proven",
-            Self::Unproven => "the caller's identity holds no more on this connection",
+            Self::NotAdmitted => "the caller is not admitted",
             Self::Denied => "denied by policy",
             Self::NoRoute => "no such route",
             Self::Unavailable => "the decision is not available",
@@ -126,10 +121,6 @@ pub(super) fn answer(
     headers.insert(DECISION_ID_HEADER, id_value(id));
     if matches!(answer, Answer::Unavailable) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    if matches!(answer, Answer::Unauthenticated) {
-        // What is wrong with a token is for the record, not for who sent it.
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
@@ -254,16 +245,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_is_not_proven_hears_how_to_and_not_why() {
+    async fn a_caller_that_is_not_admitted_does_not_hear_why() {
         assert_eq!(
-            rendered(Answer::Unauthenticated, Dialect::Http, None).await,
-            "401 content-type: application/json, www-authenticate: Bearer \
-             {\"error\":\"the caller is not proven\",\"decision_id\":\"ID\"}"
+            rendered(Answer::NotAdmitted, Dialect::Http, None).await,
+            "401 content-type: application/json \
+             {\"error\":\"the caller is not admitted\",\"decision_id\":\"ID\"}"
         );
         assert_eq!(
-            rendered(Answer::Unauthenticated, Dialect::Grpc, None).await,
-            "200 content-type: application/grpc, grpc-message: the caller is not proven, \
-             grpc-status: 16, www-authenticate: Bearer "
+            rendered(Answer::NotAdmitted, Dialect::Grpc, None).await,
+            "200 content-type: application/grpc, grpc-message: the caller is not admitted, \
+             grpc-status: 16 "
         );
     }
 

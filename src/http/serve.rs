@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::goaway::{self, Lent};
 use super::{Connection, handle};
 use crate::connections::Order;
+use crate::telemetry::{ConnectionState, OpenConnection};
 
 /// HTTP/2 windows and buffers, set rather than inherited: hyper's defaults are 1 MiB of window and
 /// 400 KiB of send buffer a stream, which 10,000 connections would turn into an out-of-memory.
@@ -47,11 +48,12 @@ pub async fn serve<S>(
     is_h2: bool,
     limits: HeadLimits,
     connection: Arc<Connection>,
+    open: &mut OpenConnection,
 ) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let ended = until_ended(stream, is_h2, limits, Arc::clone(&connection)).await;
+    let ended = until_ended(stream, is_h2, limits, Arc::clone(&connection), open).await;
     if let Err(error) = &ended
         && let Some(reason) = refusal(error, is_h2)
     {
@@ -77,6 +79,7 @@ async fn until_ended<S>(
     is_h2: bool,
     limits: HeadLimits,
     connection: Arc<Connection>,
+    open: &mut OpenConnection,
 ) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -106,6 +109,7 @@ where
                     ended = served.as_mut() => break Some(ended),
                     order = slot.ordered(seen) => order,
                 };
+                open.turn(ConnectionState::Draining);
                 match order {
                     Order::Cut => break None,
                     Order::Retire | Order::Close => served.as_mut().graceful_shutdown(),
@@ -126,6 +130,7 @@ where
                 ended = served.as_mut() => return ended,
                 order = slot.ordered(seen) => order,
             };
+            open.turn(ConnectionState::Draining);
             match order {
                 Order::Cut => break,
                 Order::Close => served.as_mut().graceful_shutdown(),

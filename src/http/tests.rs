@@ -11,6 +11,7 @@ use http_body_util::Empty;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use portreeve_core::policy::{Files, Revision};
+use portreeve_core::spiffe::{JwtAuthorities, SpiffeId, TrustDomain};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
@@ -20,6 +21,7 @@ use super::ongoing::Underway;
 use super::*;
 use crate::audit::{Durability, OnFailure, Settings, Target};
 use crate::connections::{Limits, Registry};
+use crate::dev::JwtAuthority;
 use crate::forward::{
     self, OwnIdentity, RouteSettings, UpstreamAddress, UpstreamProtocol, UpstreamSettings,
     Upstreams,
@@ -193,6 +195,50 @@ async fn a_change_between_the_decision_and_the_list_is_noticed_before_anything_i
     assert_eq!(shadowed, (StatusCode::OK, 1, json!(["deny", "shadow"])));
 }
 
+#[tokio::test]
+async fn a_key_that_goes_between_the_token_and_the_list_is_noticed_before_anything_is_forwarded() {
+    let (dir, signer) = (tempfile::tempdir().unwrap(), JwtAuthority::new().unwrap());
+    let (mut gate, answered) = gate(dir.path(), Enforcement::Enforce, Durability::Written);
+    let (domain, key_set) = (TrustDomain::parse("td.test").unwrap(), signer.key_set());
+    let keys = JwtAuthorities::new([(domain, key_set.as_bytes())]);
+    let callers = &mut Arc::get_mut(&mut gate).unwrap().callers;
+    let (proof, audience) = (Proof::Jwt, vec!["orders".to_owned()]);
+    callers.settings = CallerSettings { proof, audience: audience.clone(), ..Default::default() };
+    callers.authorities.store(Arc::new(keys));
+    let id = SpiffeId::parse("spiffe://td.test/web").unwrap();
+    let hour = Duration::from_secs(3_600);
+    let token = signer.sign(&id, &audience, gate.clock.now(), hour).unwrap();
+    let connection = connection(&gate);
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let connection = Arc::clone(&connection);
+        async move {
+            let arrival = Arrival::new(&connection, &request);
+            let (parts, body) = request.into_parts();
+            let taken = take_head(&connection, parts).unwrap();
+            let (taken, caller) = authenticate(&connection, taken).unwrap();
+            let mut decided = ask_policy(&connection, taken, caller).await.unwrap();
+            let receipt = record(&connection, &arrival.id, &decided).await.unwrap();
+            let permit = decided.decision.take_permit().unwrap();
+            connection.gate.callers.authorities.store(Arc::default());
+            let gates = [Arc::clone(&connection.gate)];
+            assert_eq!(end_lapsed(&gates, Lapse::Trust).await, 0, "it is not in the list yet");
+            let answer = exchange(&connection, arrival, decided, permit, receipt, body, None);
+            Ok::<_, Infallible>(answer.await)
+        }
+    });
+    let http = hyper::server::conn::http1::Builder::new();
+    tokio::spawn(http.serve_connection(TokioIo::new(ours), service));
+    let (mut sender, caller) =
+        hyper::client::conn::http1::handshake(TokioIo::new(theirs)).await.unwrap();
+    tokio::spawn(caller);
+    let request = Request::get("/a").header("host", "orders");
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    let said = (response.status(), answered.load(Ordering::Relaxed));
+    assert_eq!(said, (StatusCode::UNAUTHORIZED, 0));
+}
+
 /// Exchanges in flight, without anything that drives them.
 async fn in_flight(gate: &Gate, count: usize) -> Vec<Arc<Underway>> {
     let bundle = gate.policy.active().unwrap();
@@ -202,7 +248,7 @@ async fn in_flight(gate: &Gate, count: usize) -> Vec<Arc<Underway>> {
         let decision = gate.pool.decide(&bundle, &access).await;
         let id = crate::audit::decision_id(access.time);
         let receipt = gate.log.decision(&id, &access, &decision, &bundle.revision).await.unwrap();
-        let underway = Underway::new(access, receipt, None, &bundle);
+        let underway = Underway::new(access, receipt, None, None, &bundle);
         gate.ongoing.join(Arc::clone(&underway));
         all.push(underway);
     }

@@ -8,14 +8,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::JwtAuthorities;
+use portreeve_core::spiffe::{JwtAuthorities, jwt};
 use sha2::{Digest as _, Sha256};
 
 use super::caller::Caller;
 
 /// One caller uses one token at a time; behind a connection that carries several there are some. Beyond
 /// this the oldest is forgotten, and verified again when it comes back.
-const MAX_TOKENS: usize = 32;
+const MAX_TOKENS: usize = 8;
+/// Of the tokens remembered, together: what they say is kept too, at several times their bytes.
+const MAX_TOKEN_BYTES: usize = jwt::MAX_TOKEN_BYTES;
 
 /// What one connection remembers.
 #[derive(Default)]
@@ -35,13 +37,17 @@ struct Token {
     caller: Caller,
 }
 
-/// SHA-256 of a token.
+/// What a token is known by without being kept.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Digest([u8; 32]);
+pub(super) struct Digest {
+    sha256: [u8; 32],
+    /// How long the token is.
+    bytes: usize,
+}
 
 impl Digest {
     pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
+        Self { sha256: Sha256::digest(token.as_bytes()).into(), bytes: token.len() }
     }
 }
 
@@ -76,10 +82,16 @@ impl Tokens {
         }
         // Two requests at once may both have verified it.
         remembered.tokens.retain(|token| token.digest != digest);
-        if remembered.tokens.len() >= MAX_TOKENS {
+        remembered.tokens.push_back(Token { digest, until, caller });
+        while remembered.tokens.len() > MAX_TOKENS || remembered.bytes() > MAX_TOKEN_BYTES {
             remembered.tokens.pop_front();
         }
-        remembered.tokens.push_back(Token { digest, until, caller });
+    }
+}
+
+impl Remembered {
+    fn bytes(&self) -> usize {
+        self.tokens.iter().map(|token| token.digest.bytes).sum()
     }
 }
 
@@ -99,7 +111,8 @@ mod tests {
         let address = "192.0.2.1:9".parse().unwrap();
         let source = Source { spiffe_id: None, address, certificate: None, jwt: None };
         let destination = Destination { spiffe_id: None, service: "orders".into(), address };
-        Caller { facts: Arc::new(ConnectionFacts::new(source, destination, None)), name: None }
+        let facts = Arc::new(ConnectionFacts::new(source, destination, None));
+        Caller { facts, name: None, proven: None }
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -138,5 +151,10 @@ mod tests {
         assert!(tokens.recall(&keys, &Digest::of("0"), at(1)).is_none());
         assert!(tokens.recall(&keys, &Digest::of("1"), at(1)).is_some());
         assert!(tokens.recall(&keys, &Digest::of(&MAX_TOKENS.to_string()), at(1)).is_some());
+        for long in ["a", "b"].map(|letter| letter.repeat(MAX_TOKEN_BYTES - 1)) {
+            tokens.remember(&keys, Digest::of(&long), at(10), caller());
+            assert_eq!(tokens.0.lock().unwrap().tokens.len(), 1);
+            assert!(tokens.recall(&keys, &Digest::of(&long), at(1)).is_some());
+        }
     }
 }

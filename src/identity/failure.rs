@@ -94,8 +94,7 @@ impl Failure {
             while let Some(cause) = first.source() {
                 first = cause;
             }
-            let first =
-                Some(first).map(ToString::to_string).filter(|first| !message.contains(first));
+            let first = Some(first.to_string()).filter(|first| !message.contains(first));
             let words = [Some(message), first].into_iter().flatten().collect::<Vec<_>>();
             return Self::Lost { path, source: words.join(": ").into() };
         }

@@ -1,4 +1,5 @@
-//! The keys that JWT-SVIDs are verified with: one task that follows `FetchJWTBundles` for ever.
+//! The keys that JWT-SVIDs are verified with: one task that follows `FetchJWTBundles`, or files, for
+//! ever.
 //!
 //! Keys have no expiry of their own: while the API is away the last ones stand, and their age is told.
 //! A `PermissionDenied` takes them all back at once. Without keys no token holds.
@@ -10,6 +11,7 @@ use portreeve_core::Timestamp;
 use portreeve_core::spiffe::JwtAuthorities;
 use tokio::sync::watch;
 
+use super::files::key_sets;
 use super::proto::{self, JwtBundlesRequest, JwtBundlesResponse};
 use super::update::trust_domain_named;
 use super::workload_api::{Follow, follow};
@@ -54,9 +56,9 @@ impl JwtBundles {
 /// Starts the task that follows the source; it ends when the last [`JwtBundles`] of it is dropped.
 #[must_use]
 pub fn spawn(settings: &Settings, clock: Clock) -> JwtBundles {
-    let Source::WorkloadApi { socket } = &settings.source else {
-        // The configuration refuses it; without keys no token holds.
-        return Published::new(clock, String::from("files hold no JWT bundles")).1;
+    let socket = match &settings.source {
+        Source::WorkloadApi { socket } => socket,
+        Source::Files(files) => return key_sets::spawn(files, clock),
     };
     let failure = format!("the Workload API at `{}` has not answered yet", socket.display());
     let (published, bundles) = Published::new(clock, failure);
@@ -64,7 +66,8 @@ pub fn spawn(settings: &Settings, clock: Clock) -> JwtBundles {
     bundles
 }
 
-struct Published {
+/// The side of a source.
+pub(super) struct Published {
     clock: Clock,
     authorities: Arc<ArcSwap<JwtAuthorities>>,
     state: watch::Sender<JwtState>,
@@ -73,7 +76,7 @@ struct Published {
 }
 
 impl Published {
-    fn new(clock: Clock, failure: String) -> (Self, JwtBundles) {
+    pub(super) fn new(clock: Clock, failure: String) -> (Self, JwtBundles) {
         let (state, receiver) = watch::channel(JwtState { received: None, failure: Some(failure) });
         let authorities = Arc::new(ArcSwap::default());
         let bundles = JwtBundles { authorities: Arc::clone(&authorities), state: receiver };
@@ -94,14 +97,29 @@ impl Published {
                     None
                 }
             });
-        let authorities = JwtAuthorities::new(named);
+        self.put(JwtAuthorities::new(named));
+        self.last = Some(message);
+    }
+
+    /// The keys of files, as a look has found them, and what is wrong with the others.
+    pub(super) fn took_over(
+        &mut self,
+        authorities: JwtAuthorities,
+        has_any: bool,
+        failure: Option<String>,
+    ) {
+        self.put(authorities);
+        let received = has_any.then(|| self.clock.now());
+        self.state.send_replace(JwtState { received, failure });
+    }
+
+    fn put(&self, authorities: JwtAuthorities) {
         for unusable in authorities.unusable() {
             tracing::warn!("not used: {unusable}");
         }
         let trust_domains = authorities.trust_domains().count();
         tracing::info!(trust_domains, "JWT bundles received");
         self.authorities.store(Arc::new(authorities));
-        self.last = Some(message);
     }
 }
 

@@ -59,7 +59,7 @@ pub const MAX_WITHDRAWAL_GRACE: Duration = Duration::from_secs(60);
 pub enum Source {
     /// The SPIFFE Workload API on a Unix socket.
     WorkloadApi { socket: PathBuf },
-    /// PEM files that somebody else keeps fresh.
+    /// Files that somebody else keeps fresh.
     Files(FileSettings),
 }
 

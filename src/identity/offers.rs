@@ -1,6 +1,6 @@
 //! What the messages of the Workload API offer: the SVID that is picked, and the same said twice.
 
-use super::proto::X509SvidResponse;
+use super::proto::{X509Svid, X509SvidResponse};
 use super::publish::Published;
 use super::update::{self, Update};
 use super::{Pick, UpdateError};
@@ -11,7 +11,7 @@ const MAX_NAMED_SVIDS: usize = 8;
 pub(super) struct Offers {
     pick: Option<Pick>,
     pub(super) published: Published,
-    /// The message that the present snapshot was made of: the same again is no update.
+    /// The part of a message that the present snapshot was made of: the same again is no update.
     last: Option<X509SvidResponse>,
 }
 
@@ -25,14 +25,15 @@ impl Offers {
     /// # Errors
     /// The message cannot be used; the state is as before.
     pub(super) fn accept(&mut self, message: X509SvidResponse) -> Result<(), UpdateError> {
-        if self.published.is_ready() && self.last.as_ref() == Some(&message) {
-            self.published.answered();
-            return Ok(());
-        }
         let Some(own) = update::picked(&message, self.pick.as_ref())? else {
             self.published.withdraw(not_offered(&message, self.pick.as_ref()));
             return Ok(());
         };
+        let served = served(&message, own);
+        if self.published.is_ready() && self.last.as_ref() == Some(&served) {
+            self.published.answered();
+            return Ok(());
+        }
         let svid = update::read_svid(own)?;
         let (bundles, unusable) = update::read_bundles(&message, own, &svid.id)?;
         for bundle in &unusable {
@@ -40,8 +41,19 @@ impl Offers {
         }
         let crls = message.crl.iter().map(|crl| crl.to_vec().into()).collect();
         self.published.publish(Update { svid, bundles, crls, unusable })?;
-        self.last = Some(message);
+        self.last = Some(served);
         Ok(())
+    }
+}
+
+/// What of a message we serve with. SPIRE sends one for each SVID that it renews, also for those that
+/// are not picked.
+fn served(message: &X509SvidResponse, own: &X509Svid) -> X509SvidResponse {
+    let own = X509Svid { hint: String::new(), ..own.clone() };
+    X509SvidResponse {
+        svids: vec![own],
+        crl: message.crl.clone(),
+        federated_bundles: message.federated_bundles.clone(),
     }
 }
 
@@ -69,7 +81,6 @@ mod tests {
     use tokio::sync::watch;
     use tonic::Code;
 
-    use super::super::proto::X509Svid;
     use super::super::{Failure, Settings, Source, State};
     use super::*;
     use crate::clock::Clock;
@@ -157,6 +168,37 @@ mod tests {
         offers.accept(message).unwrap();
         let state = state.borrow();
         assert!(matches!(&*state, State::Ready(snapshot) if snapshot.sequence == 2), "{state:?}");
+    }
+
+    #[test]
+    fn a_renewed_svid_that_is_not_picked_is_no_update() {
+        let (mut offers, mut state) = offers();
+        let [ours, other, renewed] = [message(), message(), message()].map(|m| m.svids[0].clone());
+        let both = |first: &X509Svid, second: &X509Svid| X509SvidResponse {
+            svids: vec![first.clone(), second.clone()],
+            ..Default::default()
+        };
+        let sequence = |state: &mut watch::Receiver<State>| match &*state.borrow_and_update() {
+            State::Ready(snapshot) => snapshot.sequence,
+            other => panic!("{other:?}"),
+        };
+        offers.accept(both(&ours, &other)).unwrap();
+        assert_eq!(sequence(&mut state), 1);
+        offers.accept(both(&ours, &renewed)).unwrap();
+        assert!(!state.has_changed().unwrap());
+        // What we serve counts, one by one: our SVID, its bundle, foreign bundles, revocations.
+        offers.accept(both(&renewed, &other)).unwrap();
+        assert_eq!(sequence(&mut state), 2);
+        let mut message = both(&renewed, &other);
+        message.svids[0].bundle = [&renewed.bundle[..], &other.bundle[..]].concat().into();
+        offers.accept(message.clone()).unwrap();
+        assert_eq!(sequence(&mut state), 3);
+        message.federated_bundles.insert("spiffe://b.test".to_owned(), other.bundle);
+        offers.accept(message.clone()).unwrap();
+        assert_eq!(sequence(&mut state), 4);
+        message.crl.push(vec![1].into());
+        offers.accept(message).unwrap();
+        assert_eq!(sequence(&mut state), 5);
     }
 
     #[test]

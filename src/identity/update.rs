@@ -112,7 +112,7 @@ pub(crate) fn read_bundles(
 }
 
 /// A bundle's key is the SPIFFE ID of its trust domain: `spiffe://partner.example`.
-pub(super) fn trust_domain_named(name: &str) -> Result<TrustDomain, SpiffeIdError> {
+pub(crate) fn trust_domain_named(name: &str) -> Result<TrustDomain, SpiffeIdError> {
     let id = SpiffeId::parse(name)?;
     if id.path().is_empty() {
         Ok(id.trust_domain().clone())

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::offers::Offers;
-use super::proto::{self, JwtSvid, JwtSvidRequest, JwtSvidResponse};
+use super::proto::{self, JwtBundlesRequest, JwtBundlesResponse};
+use super::proto::{JwtSvid, JwtSvidRequest, JwtSvidResponse};
 use super::proto::{X509SvidRequest, X509SvidResponse};
 use super::publish::Published;
 use super::stream::{ask, next, open, silent};
@@ -40,8 +41,32 @@ pub(super) fn spawn(socket: &Path, settings: &Settings, clock: Clock) -> Identit
 /// # Errors
 /// The API cannot be reached, refuses, or does not answer in time.
 pub(crate) async fn fetch(socket: &Path, within: Duration) -> Result<X509SvidResponse, Failure> {
+    first(socket, proto::FETCH_X509_SVID, X509SvidRequest {}, within).await
+}
+
+/// Asks once for the keys of JWT-SVIDs and returns the first message.
+///
+/// # Errors
+/// The API cannot be reached, refuses, or does not answer in time.
+pub(crate) async fn fetch_jwt_bundles(
+    socket: &Path,
+    within: Duration,
+) -> Result<JwtBundlesResponse, Failure> {
+    first(socket, proto::FETCH_JWT_BUNDLES, JwtBundlesRequest {}, within).await
+}
+
+async fn first<Q, M>(
+    socket: &Path,
+    call: &'static str,
+    question: Q,
+    within: Duration,
+) -> Result<M, Failure>
+where
+    Q: prost::Message + 'static,
+    M: prost::Message + Default + 'static,
+{
     let first = async {
-        let (mut stream, _) = open(socket, proto::FETCH_X509_SVID, X509SvidRequest {}).await?;
+        let (mut stream, _) = open(socket, call, question).await?;
         next(socket, &mut stream).await
     };
     timeout(within, first).await.unwrap_or_else(|_| Err(silent(socket, within)))

@@ -21,7 +21,7 @@ use crate::audit::{ClaimedIdentity, Refusal};
 use crate::connections::{self, Order, Registration, Registry, Slot, Subject};
 use crate::http::{Connection, Gate, HeadLimits, Tokens, serve};
 use crate::identity::DenyListFile;
-use crate::telemetry::ConnectionState;
+use crate::telemetry::{ConnectionState, OpenConnection};
 use crate::tls::{self, Credentials, Peer, PeerError, Refused, ServerTls};
 
 /// Connections that the kernel completes for us while we are busy.
@@ -104,10 +104,11 @@ impl Bound {
             let (stream, source) = accepted;
             let registration = serving.registry.register(in_time(&serving.settings.limits));
             tokio::spawn(async move {
+                let open = serving.gate.metrics.connection();
                 // The handshake's future is large and short-lived: it has a place of its own.
                 let shaking = handshake(&serving, &handshakes, stream, source, registration.slot());
                 if let Some(proven) = Box::pin(shaking).await {
-                    converse(&serving, proven, source, place, registration).await;
+                    converse(&serving, proven, source, place, registration, open).await;
                 }
             });
         }
@@ -227,14 +228,18 @@ fn still_holds(
     used: &Arc<Credentials>,
     peer: &Peer,
 ) -> Result<(), Refused> {
-    let current = serving.credentials.load();
-    let current = current.as_ref().ok_or_else(no_identity)?;
+    let current = || serving.credentials.load_full().ok_or_else(no_identity);
+    let mut newest = current()?;
     let Some(svid) = &peer.svid else { return Ok(()) };
     let refused = |error: PeerError| Refused::after_handshake(svid, &error);
     let now = serving.gate.clock.now();
-    if !Arc::ptr_eq(current, used) {
-        let until = current.verify_again(&svid.chain, now);
+    let mut used = Arc::clone(used);
+    // Again, where others came meanwhile: the end of the path must be that of the newest.
+    while !Arc::ptr_eq(&newest, &used) {
+        let until = newest.verify_again(&svid.chain, now);
         slot.extend(until.map_err(|error| refused(error.into()))?);
+        used = newest;
+        newest = current()?;
     }
     PeerError::of_denied(&serving.denied, &svid.id, now).map_err(refused)
 }
@@ -258,6 +263,7 @@ async fn converse(
     source: SocketAddr,
     place: OwnedSemaphorePermit,
     registration: Registration,
+    mut open: OpenConnection,
 ) {
     let Proven { stream, peer, local: local_id } = proven;
     let limits = &serving.settings.limits;
@@ -279,12 +285,11 @@ async fn converse(
         registration,
         place,
     };
-    let open = serving.gate.metrics.connections(ConnectionState::Serving);
-    open.inc();
+    open.turn(ConnectionState::Serving);
     serving.gate.open.fetch_add(1, Ordering::Relaxed);
-    if let Err(error) = serve(stream, is_h2, head_limits, Arc::new(connection)).await {
+    let served = serve(stream, is_h2, head_limits, Arc::new(connection), &mut open).await;
+    if let Err(error) = served {
         tracing::debug!(source.address = %source, %error, "a connection ended with an error");
     }
     serving.gate.open.fetch_sub(1, Ordering::Relaxed);
-    open.dec();
 }

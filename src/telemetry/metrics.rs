@@ -41,8 +41,15 @@ type Closed2 = [(&'static str, &'static str); 2];
 pub enum ConnectionState {
     Handshaking,
     Serving,
-    /// It may finish what it has begun.
+    /// It is asked to end, and may finish what it has begun.
     Draining,
+}
+
+/// One connection, counted in the state that it is in until this is dropped.
+#[derive(Debug)]
+pub struct OpenConnection {
+    gauges: [Gauge; 3],
+    state: ConnectionState,
 }
 
 /// All metrics; a clone is the same metrics.
@@ -62,6 +69,7 @@ pub struct Metrics {
     svid_not_after: Gauge,
     identity_updated: Gauge,
     identity_steps: Family<Closed1, Counter>,
+    jwt_bundles_updated_at: Gauge,
     policy_info: Family<Labels1, Gauge>,
     policy_success: Gauge,
     activations: Family<Closed2, Counter>,
@@ -90,6 +98,7 @@ impl Metrics {
             svid_not_after: Gauge::default(),
             identity_updated: Gauge::default(),
             identity_steps: Family::default(),
+            jwt_bundles_updated_at: Gauge::default(),
             policy_info: Family::default(),
             policy_success: Gauge::default(),
             activations: Family::default(),
@@ -109,7 +118,7 @@ impl Metrics {
         registry.register("decision_duration_seconds", "Time that decide took", self.decision_duration.clone());
         registry.register("requests", "Answered requests by route and class of status", self.requests.clone());
         registry.register("request_refusals", "Requests answered without a decision", self.refusals.clone());
-        registry.register("exchanges_ended", "Exchanges in flight that a later policy ended, by reason", self.exchanges_ended.clone());
+        registry.register("exchanges_ended", "Exchanges in flight that were ended, by reason", self.exchanges_ended.clone());
         registry.register("handshakes", "TLS handshakes by result and reason", self.handshakes.clone());
         registry.register("connections", "Open connections by state", connections);
         registry.register("connections_cut", "Open connections that were ended because their peer holds no more, by reason", self.cuts.clone());
@@ -118,6 +127,7 @@ impl Metrics {
         registry.register("svid_not_after_timestamp_seconds", "When our SVID expires", self.svid_not_after.clone());
         registry.register("identity_last_update_timestamp_seconds", "When the identity source last answered", self.identity_updated.clone());
         registry.register("identity_steps", "Times that our identity became good, degraded or unavailable, by reason", self.identity_steps.clone());
+        registry.register("jwt_bundles_last_update_timestamp_seconds", "When the identity source last gave the keys of JWT-SVIDs; 0 while there are none", self.jwt_bundles_updated_at.clone());
         registry.register("policy_info", "1 for the revision that is active", self.policy_info.clone());
         registry.register("policy_last_success_timestamp_seconds", "When the policy source was last read without error", self.policy_success.clone());
         registry.register("policy_activations", "Tried activations by result and last stage", self.activations.clone());
@@ -183,15 +193,13 @@ impl Metrics {
         self.handshakes.get_or_create(&[("result", result), ("reason", reason)]).inc();
     }
 
-    /// The number of connections in a state, to be moved up and down.
+    /// A connection was accepted, and its handshake begins.
     #[must_use]
-    pub fn connections(&self, state: ConnectionState) -> &Gauge {
-        let [handshaking, serving, draining] = &self.connections;
-        match state {
-            ConnectionState::Handshaking => handshaking,
-            ConnectionState::Serving => serving,
-            ConnectionState::Draining => draining,
-        }
+    pub fn connection(&self) -> OpenConnection {
+        let state = ConnectionState::Handshaking;
+        let open = OpenConnection { gauges: self.connections.clone(), state };
+        open.gauge().inc();
+        open
     }
 
     /// Our identity became another than before: good, where the reason is empty.
@@ -213,6 +221,11 @@ impl Metrics {
     pub fn identity_updated(&self, at: Timestamp, not_after: Timestamp) {
         self.identity_updated.set(at.unix_seconds());
         self.svid_not_after.set(not_after.unix_seconds());
+    }
+
+    /// The identity source gave the keys of JWT-SVIDs; `None` where there are none.
+    pub fn jwt_bundles_updated(&self, at: Option<Timestamp>) {
+        self.jwt_bundles_updated_at.set(at.map_or(0, |at| at.unix_seconds()));
     }
 
     /// A revision became the active one; the one before is no longer told.
@@ -255,6 +268,30 @@ impl Metrics {
         } else {
             (exposition::PROMETHEUS, exposition::to_prometheus(&body))
         }
+    }
+}
+
+impl OpenConnection {
+    /// From now on it is in this state.
+    pub fn turn(&mut self, state: ConnectionState) {
+        self.gauge().dec();
+        self.state = state;
+        self.gauge().inc();
+    }
+
+    fn gauge(&self) -> &Gauge {
+        let [handshaking, serving, draining] = &self.gauges;
+        match self.state {
+            ConnectionState::Handshaking => handshaking,
+            ConnectionState::Serving => serving,
+            ConnectionState::Draining => draining,
+        }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.gauge().dec();
     }
 }
 

@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use duration::DurationHistogram;
-pub use metrics::{ConnectionState, ListenerMetrics, Metrics};
+pub use metrics::{ConnectionState, ListenerMetrics, Metrics, OpenConnection};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {

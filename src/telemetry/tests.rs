@@ -20,8 +20,8 @@ fn sample() -> Metrics {
     metrics.refused("request.host");
     metrics.exchange_ended("policy.revoked");
     metrics.handshake("ok", "");
-    metrics.connections(ConnectionState::Serving).inc();
     metrics.identity_updated(Timestamp::from_unix_seconds(10), Timestamp::from_unix_seconds(20));
+    metrics.jwt_bundles_updated(Some(Timestamp::from_unix_seconds(30)));
     metrics.activation("ok", "activate");
     metrics.log_lost("queue_full", 3);
     metrics
@@ -32,6 +32,25 @@ fn check_has(body: &str, lines: &[&str]) {
     for line in lines {
         assert!(body.lines().any(|l| l == *line), "no `{line}` in\n{body}");
     }
+}
+
+#[test]
+fn a_connection_is_counted_in_the_one_state_that_it_is_in() {
+    let metrics = Metrics::new();
+    let check = |handshaking: u8, serving: u8, draining: u8| {
+        let lines = [("handshaking", handshaking), ("serving", serving), ("draining", draining)]
+            .map(|(state, count)| format!("portreeve_connections{{state=\"{state}\"}} {count}"));
+        check_has(&metrics.encode(None).1, &lines.each_ref().map(String::as_str));
+    };
+    let (mut first, second) = (metrics.connection(), metrics.connection());
+    check(2, 0, 0);
+    first.turn(ConnectionState::Serving);
+    check(1, 1, 0);
+    first.turn(ConnectionState::Draining);
+    first.turn(ConnectionState::Draining);
+    check(1, 0, 1);
+    drop((first, second));
+    check(0, 0, 0);
 }
 
 #[test]
@@ -50,11 +69,10 @@ fn what_happened_is_counted_under_its_labels() {
             r#"portreeve_request_refusals_total{reason="request.host"} 1"#,
             r#"portreeve_exchanges_ended_total{reason="policy.revoked"} 1"#,
             r#"portreeve_handshakes_total{result="ok",reason=""} 1"#,
-            r#"portreeve_connections{state="serving"} 1"#,
-            r#"portreeve_connections{state="draining"} 0"#,
             r#"portreeve_mode{listener="public",mode="shadow"} 1"#,
             "portreeve_svid_not_after_timestamp_seconds 20",
             "portreeve_identity_last_update_timestamp_seconds 10",
+            "portreeve_jwt_bundles_last_update_timestamp_seconds 30",
             r#"portreeve_policy_activations_total{result="ok",stage="activate"} 1"#,
             r#"portreeve_log_lost_total{cause="queue_full"} 3"#,
             "portreeve_log_queue_length 0",

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use portreeve_core::policy::differential::Evidence;
+use portreeve_core::spiffe::reasons;
 use serde_json::{Value, json};
 
 use super::*;
@@ -56,6 +57,23 @@ fn every_reason_of_a_token_has_a_case() {
         let has_case = embedded::SPIFFE_JWT.iter().any(|(_, text)| text.contains(&wanted));
         assert!(has_case, "{reason}");
     }
+}
+
+#[test]
+fn every_reason_that_a_case_expects_is_listed() {
+    let mut expected = std::collections::BTreeSet::new();
+    for (name, text) in
+        [embedded::SPIFFE_ID, embedded::SPIFFE_X509, embedded::SPIFFE_JWT].into_iter().flatten()
+    {
+        let cases: Vec<Value> = serde_json::from_str(text).unwrap();
+        for case in &cases {
+            let Some(reason) = case.get("expected_reason") else { continue };
+            let reason = reason.as_str().unwrap();
+            assert!(reasons::find(reason).is_some(), "{name}: {}: {reason}", case["id"]);
+            expected.insert(reason.to_owned());
+        }
+    }
+    assert!(expected.len() > 60, "{expected:?}");
 }
 
 /// Nothing that they call invalid is accepted; valid ones that no JWT-SVID may be are listed.

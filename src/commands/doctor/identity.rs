@@ -1,7 +1,6 @@
 //! The identity: does the source answer, is the SVID one to serve with, whom do its bundles trust, and
 //! can the clock be right.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use portreeve_core::Timestamp;
@@ -9,6 +8,7 @@ use portreeve_core::spiffe::{Issuer, SpiffeId, TrustDomain};
 use rustls::pki_types::CertificateDer;
 
 use super::super::policy::report::counted;
+use super::super::run::faults;
 use super::Check;
 use crate::audit::{self, Target};
 use crate::clock::Clock;
@@ -35,8 +35,9 @@ pub(super) async fn checks(
     let mut checks = vec![source(settings, &identity, answered.is_ok())];
     match identity.newest() {
         Some(snapshot) => {
-            checks.push(svid(&identity, &snapshot, clock));
-            checks.push(bundles(&snapshot, &identity, clock));
+            let trust = Trust::new(&snapshot.bundles, &snapshot.crls);
+            checks.push(svid(&identity, &snapshot, &trust, clock));
+            checks.push(bundles(&identity, &snapshot, &trust, clock));
             if takes_tokens {
                 checks.push(jwt_bundles(settings, &snapshot.svid.id, clock).await);
             }
@@ -92,14 +93,13 @@ fn what_to_do(source: &Source) -> &'static str {
 }
 
 /// By the verifier that peers are held against, under our own bundle, in both roles.
-fn svid(identity: &Identity, snapshot: &Snapshot, clock: &Clock) -> Check {
+fn svid(identity: &Identity, snapshot: &Snapshot, trust: &Trust, clock: &Clock) -> Check {
     let name = "svid";
     let id = &snapshot.svid.id;
     if let Health::Unavailable(unavailable) = identity.health() {
         let to_do = "look at what issues it: nothing newer has come";
         return Check::fail(name, format!("`{id}`: {unavailable}"), to_do);
     }
-    let trust = Trust::new(&snapshot.bundles, &snapshot.crls);
     let chain = snapshot.svid.certified_key.cert.as_slice();
     let Some((leaf, intermediates)) = chain.split_first() else {
         return Check::fail(name, "it has no certificate", "look at what issues it");
@@ -123,25 +123,17 @@ fn svid(identity: &Identity, snapshot: &Snapshot, clock: &Clock) -> Check {
     }
 }
 
-fn bundles(snapshot: &Snapshot, identity: &Identity, clock: &Clock) -> Check {
+fn bundles(identity: &Identity, snapshot: &Snapshot, trust: &Trust, clock: &Clock) -> Check {
     let mut concerns: Vec<String> = identity
         .source()
         .unusable
         .iter()
         .map(|bundle| format!("`{}` cannot be read: {}", bundle.name, bundle.text))
         .collect();
-    let mut owners: BTreeMap<&[u8], BTreeSet<&TrustDomain>> = BTreeMap::new();
     for (trust_domain, roots) in &snapshot.bundles {
         concerns.extend(of_domain(trust_domain, roots, clock.now()));
-        for root in roots {
-            owners.entry(root.as_ref()).or_default().insert(trust_domain);
-        }
     }
-    for domains in owners.values().filter(|domains| domains.len() > 1) {
-        let names: Vec<String> = domains.iter().map(|name| format!("`{name}`")).collect();
-        let names = names.join(", ");
-        concerns.push(format!("{names} share a root: whoever holds its key is all of them"));
-    }
+    concerns.extend(faults::in_words(trust, clock.now()));
     let counts: Vec<String> = snapshot
         .bundles
         .iter()
@@ -196,31 +188,26 @@ pub(super) fn keys(counts: &[(TrustDomain, usize)], ours: &TrustDomain) -> Check
     Check::warn(JWT_BUNDLES, found, concerns.join("\n"))
 }
 
-/// What is wrong with one domain's roots.
+/// What is wrong with one domain's roots together.
 fn of_domain(
     trust_domain: &TrustDomain,
     roots: &[CertificateDer<'_>],
     now: Timestamp,
-) -> Vec<String> {
-    if roots.is_empty() {
-        return vec![format!("nobody of `{trust_domain}` is trusted: its bundle has no root")];
-    }
-    let mut concerns = Vec::new();
-    let mut longest = None;
-    for root in roots {
-        match Issuer::read(root) {
-            Err(error) => concerns.push(format!("a root of `{trust_domain}` is not used: {error}")),
-            Ok(issuer) => longest = longest.max(Some(issuer.not_after)),
-        }
-    }
-    let Some(until) = longest else { return concerns };
+) -> Option<String> {
+    let ends = roots.iter().filter_map(|root| Some(Issuer::read(root).ok()?.not_after));
+    let Some(until) = ends.max() else {
+        return Some(format!(
+            "nobody of `{trust_domain}` is trusted: its bundle has no root that can be used"
+        ));
+    };
     let left = until.unix_seconds() - now.unix_seconds();
     if left < 0 {
-        concerns.push(format!("every root of `{trust_domain}` has expired, the last at {until}"));
+        Some(format!("every root of `{trust_domain}` has expired, the last at {until}"))
     } else if left < ROOT_SOON_SECONDS {
-        concerns.push(format!("the last root of `{trust_domain}` expires soon, at {until}"));
+        Some(format!("the last root of `{trust_domain}` expires soon, at {until}"))
+    } else {
+        None
     }
-    concerns
 }
 
 fn time(snapshot: Option<&Snapshot>, log: &Target, clock: &Clock) -> Check {
@@ -266,5 +253,6 @@ pub(super) fn of_snapshot(
     let (_, sources) = tokio::sync::watch::channel(source);
     let identity = Identity::new(states, sources, clock.clone());
     let newest = identity.newest().expect("it is ready");
-    [svid(&identity, &newest, clock), bundles(&newest, &identity, clock)]
+    let trust = Trust::new(&newest.bundles, &newest.crls);
+    [svid(&identity, &newest, &trust, clock), bundles(&identity, &newest, &trust, clock)]
 }

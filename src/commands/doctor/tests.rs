@@ -81,7 +81,7 @@ fn bundles_that_are_empty_shared_or_unreadable_are_named() {
     let ours = authority("a.test");
     let clock = Clock::system();
     let shared = snapshot(&ours, &[("a.test", &ours), ("b.test", &ours)]);
-    check(&of(shared, &clock)[1], State::Warn, "`a.test`, `b.test` share a root");
+    check(&of(shared, &clock)[1], State::Warn, "stands in the bundles of a.test, b.test");
     let mut empty = snapshot(&ours, &[("a.test", &ours)]);
     empty.bundles.insert(domain("b.test"), Vec::new());
     check(&of(empty, &clock)[1], State::Warn, "nobody of `b.test` is trusted");

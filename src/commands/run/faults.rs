@@ -23,7 +23,7 @@ impl Faults {
 }
 
 /// What an operator should mend in the bundles and the lists of revoked certificates.
-fn in_words(trust: &Trust, now: Timestamp) -> Vec<String> {
+pub(in crate::commands) fn in_words(trust: &Trust, now: Timestamp) -> Vec<String> {
     let roots = trust.unusable().iter().map(|root| {
         format!("a root of trust domain `{}` is not used: {}", root.trust_domain, root.error)
     });

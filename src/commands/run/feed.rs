@@ -40,8 +40,13 @@ pub(super) async fn identity(
                     faults.tell(next.trust(), snapshot.received);
                 }
                 // Published first, told after: see the page of `connections`.
+                let has_some = next.is_some();
                 credentials.store(next);
-                trust.published(snapshot);
+                if has_some {
+                    trust.published(snapshot);
+                } else {
+                    trust.withdrawn();
+                }
                 can_shake.send_replace(true);
                 let not_after = snapshot.svid.not_after;
                 live.metrics.identity_updated(snapshot.received, not_after);
@@ -54,6 +59,7 @@ pub(super) async fn identity(
             }
             State::Withdrawn { reason } => {
                 credentials.store(None);
+                trust.withdrawn();
                 live.log.event(&audit::Event::IdentityLost {
                     reason: "identity.withdrawn",
                     cause: reason,
@@ -138,6 +144,10 @@ pub(super) async fn ticks(live: Arc<Live>) {
     loop {
         ticks.tick().await;
         let now = live.clock.now();
+        // What has been is not again: a clock set back is noticed while we run, too.
+        if live.clock.check().is_ok() {
+            live.clock.has_recorded(now);
+        }
         trust::told(&live, &live.registry.sweep(now).await);
         lift_blocks(&live, now);
         let log = live.log.status();

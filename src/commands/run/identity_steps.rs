@@ -23,6 +23,9 @@ pub(super) async fn watch(live: Arc<Live>) {
         {
             live.metrics.identity_updated(at, newest.svid.not_after);
         }
+        if let Some(bundles) = &live.jwt_bundles {
+            live.metrics.jwt_bundles_updated(bundles.state().received);
+        }
         let health = live.identity.health();
         if health.reason() == told {
             continue;

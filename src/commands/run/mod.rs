@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::loader::{SERVING_STACK_BYTES, THIS_PROGRAM};
 use crate::telemetry;
 
-mod faults;
+pub(in crate::commands) mod faults;
 mod feed;
 mod identity_steps;
 mod listeners;

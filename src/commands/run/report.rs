@@ -81,6 +81,7 @@ impl Report for Live {
             policy: self.policy_status(),
             log: self.log_status(),
             listeners: self.listener_status(),
+            health: self.health.map(|address| address.to_string()),
         }
     }
 

@@ -116,12 +116,7 @@ impl Sidecar {
             draining: AtomicBool::new(false),
             accepting: AtomicUsize::new(0),
         });
-        let mut servers = Vec::new();
-        let report: Arc<dyn Report> = Arc::clone(&live) as _;
-        if let Some(health) = health {
-            servers.push(health.serve(Arc::clone(&report))?);
-        }
-        servers.push(admin.serve(report, Arc::clone(&live) as _)?);
+        let servers = serve(health, admin, &live)?;
         live.log.event(&Event::ConfigLoaded { digest: &config.digest });
 
         let mut sidecar = Self {
@@ -153,6 +148,7 @@ impl Sidecar {
         self.tasks.spawn(feeding);
         let verifying = trust::verify_again(Arc::clone(live), Arc::clone(credentials), changed);
         self.tasks.spawn(verifying);
+        self.tasks.spawn(trust::end_lapsed(Arc::clone(live)));
         self.tasks.spawn(identity_steps::watch(Arc::clone(live)));
         self.tasks.spawn(feed::policy(Arc::clone(live), events));
         self.tasks.spawn(feed::ticks(Arc::clone(live)));
@@ -265,6 +261,22 @@ impl Sidecar {
     pub fn drain_timeout(&self) -> Duration {
         self.config.lock().unwrap_or_else(PoisonError::into_inner).drain_timeout
     }
+}
+
+/// Starts the servers of probes and of people.
+fn serve(
+    health: Option<BoundHealth>,
+    admin: BoundAdmin,
+    live: &Arc<Live>,
+) -> anyhow::Result<Vec<Server>> {
+    let mut servers = Vec::new();
+    let report: Arc<dyn Report> = Arc::clone(live) as _;
+    if let Some(health) = health {
+        tracing::info!(address = %health.address(), "`health` serves probes and metrics");
+        servers.push(health.serve(Arc::clone(&report))?);
+    }
+    servers.push(admin.serve(report, Arc::clone(live) as _)?);
+    Ok(servers)
 }
 
 /// As many threads as serve, so that neither starves the other.

@@ -1,4 +1,5 @@
-//! What ends open connections: a change of trust or of the deny-list, and the end of a peer's SVID.
+//! What ends open connections and exchanges in flight: a change of trust or of the deny-list, and the
+//! end of an SVID.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tokio::sync::watch;
 
 use super::report::Live;
 use crate::audit::Event;
-use crate::connections::{Cuts, Pass, Subject};
+use crate::connections::{Cuts, Pass, Subject, TICK};
+use crate::http::{self, Lapse};
 use crate::identity::Snapshot;
 use crate::tls::{Credentials, PeerError};
 
@@ -20,28 +22,40 @@ use crate::tls::{Credentials, PeerError};
 const MAX_CUT_RECORDS: usize = 256;
 const MAX_CUT_LINES: usize = 16;
 
+#[derive(Debug, PartialEq, Eq)]
+struct Roots {
+    bundles: BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
+}
+
 /// Counts the snapshots that trust something other than the one before: a new SVID of our own with
 /// the same roots is no reason to verify anybody again.
 #[derive(Debug)]
 pub(super) struct TrustChanges {
-    roots: BTreeMap<TrustDomain, Vec<CertificateDer<'static>>>,
-    crls: Vec<CertificateRevocationListDer<'static>>,
+    /// What the open connections were verified under; `None` where nothing is known of it.
+    last: Option<Roots>,
     changes: watch::Sender<u64>,
 }
 
 impl TrustChanges {
     pub(super) fn new(changes: watch::Sender<u64>) -> Self {
-        Self { roots: BTreeMap::new(), crls: Vec::new(), changes }
+        Self { last: None, changes }
     }
 
     /// Called after the credentials made of a snapshot are published.
     pub(super) fn published(&mut self, snapshot: &Snapshot) {
-        if self.roots == snapshot.bundles && self.crls == snapshot.crls {
+        let Snapshot { bundles, crls, .. } = snapshot;
+        if self.last.as_ref().is_some_and(|last| last.bundles == *bundles && last.crls == *crls) {
             return;
         }
-        self.roots.clone_from(&snapshot.bundles);
-        self.crls.clone_from(&snapshot.crls);
+        self.last = Some(Roots { bundles: bundles.clone(), crls: crls.clone() });
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Called where no credentials are left: a change just before may have found none to verify with,
+    /// so whatever comes next is a change.
+    pub(super) fn withdrawn(&mut self) {
+        self.last = None;
     }
 }
 
@@ -53,6 +67,8 @@ pub(super) async fn verify_again(
     mut trust: watch::Receiver<u64>,
 ) {
     let mut denied = live.denied.changes();
+    // A change of trust that no pass has dealt with yet.
+    let mut owed = false;
     loop {
         let trust_changed = tokio::select! {
             Ok(()) = trust.changed() => true,
@@ -60,15 +76,18 @@ pub(super) async fn verify_again(
             else => return,
         };
         // What else has changed by now is part of this pass.
-        let trust_changed = trust_changed || trust.has_changed().unwrap_or(false);
+        let trust_changed = owed || trust_changed || trust.has_changed().unwrap_or(false);
         trust.mark_unchanged();
         denied.mark_unchanged();
         let (current, of_live) = (credentials.load_full(), Arc::clone(&live));
         let current = current.filter(|_| trust_changed);
+        owed = trust_changed;
+        let has_verified = current.is_some();
         let what = if trust_changed { "trust" } else { "the deny-list" };
         let passing = tokio::task::spawn_blocking(move || pass(&of_live, current.as_deref()));
         // A panic in it has been told by the panic hook; the next change tries again.
         let Ok(pass) = passing.await else { continue };
+        owed &= !has_verified;
         live.metrics.blocked(live.denied.current().len());
         told(&live, &pass.cuts);
         let Pass { connections, chains, took, largest_slice, .. } = pass;
@@ -104,6 +123,25 @@ fn holds(
     let until = until.map_err(|error| error.reason())?;
     PeerError::of_denied(&live.denied, &subject.id, now).map_err(|error| error.reason())?;
     Ok(until)
+}
+
+/// Ends what is in flight by JWT-SVIDs that hold no more, after each change of JWT bundles or of the
+/// deny-list and when their time is over.
+pub(super) async fn end_lapsed(live: Arc<Live>) {
+    let Some(bundles) = &live.jwt_bundles else { return };
+    let (mut keys, mut denied) = (bundles.updates(), live.denied.changes());
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        let lapse = tokio::select! {
+            Ok(()) = keys.changed() => Lapse::Trust,
+            Ok(()) = denied.changed() => Lapse::Trust,
+            _ = ticks.tick() => Lapse::Time,
+        };
+        let ended = http::end_lapsed(&live.gates, lapse).await;
+        if ended > 0 {
+            tracing::warn!(ended, "ended exchanges whose callers' JWT-SVIDs hold no more");
+        }
+    }
 }
 
 /// Records, counts and says whose connections were cut.

@@ -113,7 +113,7 @@ pub(super) enum IdentitySource {
     Files,
 }
 
-/// PEM files, looked at on an interval; links are followed anew at each look.
+/// Files, looked at on an interval; links are followed anew at each look.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IdentityFiles {
@@ -126,6 +126,11 @@ pub(super) struct IdentityFiles {
     /// file is empty or cannot be read is not trusted.
     #[schemars(length(min = 1, max = MAX_BUNDLES))]
     pub bundles: BTreeMap<String, PathText>,
+    /// The file of each trust domain's JWT bundle, a JSON Web Key Set: for listeners that take
+    /// JWT-SVIDs. A domain whose file is empty or cannot be read is not trusted.
+    #[serde(default)]
+    #[schemars(length(max = MAX_BUNDLES))]
+    pub jwt_bundles: BTreeMap<String, PathText>,
     /// Certificate revocation lists, PEM or DER.
     #[serde(default)]
     #[schemars(length(max = MAX_BUNDLES))]

@@ -8,6 +8,7 @@ const FILES: &str = "  source: files
     certificate: svid.pem
     key: /run/svid/key.pem
     bundles: { a.example: a.pem, b.example: /b.pem }
+    jwt_bundles: { a.example: a.jwks }
     crls: [revoked.pem]
     interval: 500ms
 ";
@@ -23,6 +24,8 @@ fn files_are_named_one_by_one_and_looked_at_on_an_interval() {
     let bundles: Vec<_> =
         files.bundles.iter().map(|(name, path)| (name.as_str(), path.to_str().unwrap())).collect();
     assert_eq!(bundles, [("a.example", "/etc/portreeve/a.pem"), ("b.example", "/b.pem")]);
+    let (name, path) = files.jwt_bundles.first_key_value().unwrap();
+    assert_eq!((name.as_str(), path.as_path()), ("a.example", Path::new("/etc/portreeve/a.jwks")));
     assert_eq!(files.crls, [Path::new("/etc/portreeve/revoked.pem")]);
     assert_eq!(files.interval, Duration::from_millis(500));
 }
@@ -41,14 +44,15 @@ fn what_files_need_and_what_they_cannot_have_is_said() {
         &FILES.replace("a.example:", "A.example:").replace("500ms", "1ms"),
         expect![[r#"
             portreeve.yaml:8:27: identity.files.bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
-            portreeve.yaml:10:15: identity.files.interval: `1ms` is not within 100ms to 1h"#]],
+            portreeve.yaml:9:31: identity.files.jwt_bundles.A.example: `A.example` is not a trust domain: the trust domain may hold only a-z, 0-9, `.`, `-` and `_` (SPIFFE-ID §2.1)
+            portreeve.yaml:11:15: identity.files.interval: `1ms` is not within 100ms to 1h"#]],
     );
     check_change(
         SOCKET,
         &format!("{FILES}{SOCKET}  pick: {{ hint: web }}\n"),
         expect![[r#"
-        portreeve.yaml:11:11: identity.socket: is only for `source: workload_api`
-        portreeve.yaml:12:17: identity.pick.hint: files have no hints; write `spiffe_id`, or leave it out"#]],
+        portreeve.yaml:12:11: identity.socket: is only for `source: workload_api`
+        portreeve.yaml:13:17: identity.pick.hint: files have no hints; write `spiffe_id`, or leave it out"#]],
     );
     let with_files = FILES.replace("  source: files\n", SOCKET);
     check_change(
@@ -56,6 +60,16 @@ fn what_files_need_and_what_they_cannot_have_is_said() {
         &with_files,
         expect!["portreeve.yaml:6:5: identity.files: is only for `source: files`"],
     );
+}
+
+#[test]
+fn a_listener_that_takes_tokens_needs_keys_from_files_too() {
+    let callers = "    callers: jwt\n    audience: [orders]\n    address:";
+    let with_tokens = GOOD.replacen("    address:", callers, 1);
+    assert!(read(&with_tokens.replace(SOCKET, FILES)).is_ok());
+    let without = FILES.replace("    jwt_bundles: { a.example: a.jwks }\n", "");
+    let error = read(&with_tokens.replace(SOCKET, &without)).unwrap_err().to_string();
+    expect!["portreeve.yaml:5:3: identity.files.jwt_bundles: missing, and a listener takes JWT-SVIDs; write `jwt_bundles: { trust.domain: … }`, a JSON Web Key Set for each"].assert_eq(&error);
 }
 
 #[test]

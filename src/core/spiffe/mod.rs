@@ -10,7 +10,7 @@ mod svid;
 pub mod jwt;
 
 pub use id::{SpiffeId, SpiffeIdError, TrustDomain};
-pub use jwt::{AuthorityFault, JwtAuthorities, JwtError, JwtSvid, UnusableAuthority};
+pub use jwt::{AuthorityFault, JwtAuthorities, JwtError, JwtKeyName, JwtSvid, UnusableAuthority};
 pub use svid::{
     CertificateFacts, Claimed, Issuer, IssuerError, KeyFault, KeyUsageFault, Leaf, Links, SvidError,
 };

@@ -115,7 +115,7 @@ const JWT: &[Reason] = &[
     reason("jwt.not_bearer", "`Authorization` has another scheme than `Bearer`.", "JWT-SVID §5.2", NONE),
     reason("jwt.empty", "`Authorization: Bearer` holds no token.", "JWT-SVID §5.2", NONE),
     reason("jwt.other_workload", "Certificate and token hold, and name two workloads: the text names both.", "", NONE),
-    reason("jwt.too_large", "The token or its header is larger than is read before anything is proven.", "", NONE),
+    reason("jwt.too_large", "The token or its header is larger than is read before anything is proven, or its claims hold more values than are kept.", "", NONE),
     reason("jwt.not_compact", "The token is not three parts of base64url.", "JWT-SVID §1, RFC 7515 §3.1", NONE),
     reason("jwt.base64", "A part is no base64url without padding and spare bits.", "RFC 7515 §2", NONE),
     reason("jwt.malformed", "The header or the claims are no JSON object.", "RFC 7519 §4", NONE),

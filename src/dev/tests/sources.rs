@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -83,6 +84,7 @@ impl Scene {
                 bundles: ["a.test", "b.test", "c.test"]
                     .map(|name| (domain(name), self.path(&format!("{name}.pem"))))
                     .into(),
+                jwt_bundles: BTreeMap::new(),
                 crls: Vec::new(),
                 interval: INTERVAL,
             }),

@@ -1,4 +1,4 @@
-//! Our identity from PEM files that somebody else keeps fresh: a helper of SPIRE, cert-manager, a
+//! Our identity from files that somebody else keeps fresh: a helper of SPIRE, cert-manager, a
 //! secret that Kubernetes mounts.
 //!
 //! The files are looked at on an interval. A change is taken over once it has stood still for one
@@ -8,6 +8,7 @@
 mod read;
 mod pem;
 mod material;
+pub(super) mod key_sets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct FileSettings {
     pub key: PathBuf,
     /// The roots of each trust domain; our own must be among them.
     pub bundles: BTreeMap<TrustDomain, PathBuf>,
+    /// The JSON Web Key Set of each trust domain whose JWT-SVIDs are taken.
+    pub jwt_bundles: BTreeMap<TrustDomain, PathBuf>,
     /// Revocation lists, PEM or DER.
     pub crls: Vec<PathBuf>,
     pub interval: Duration,

@@ -87,8 +87,11 @@ pub(super) struct Contents {
 impl Seen {
     pub(super) fn of(files: &FileSettings) -> Self {
         let all = [&files.certificate, &files.key].into_iter();
-        let all = all.chain(files.bundles.values()).chain(&files.crls);
-        Self(all.map(|path| Stamp::of(path)).collect())
+        Self::of_paths(all.chain(files.bundles.values()).chain(&files.crls))
+    }
+
+    pub(super) fn of_paths<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Self {
+        Self(paths.map(|path| Stamp::of(path)).collect())
     }
 }
 
@@ -135,7 +138,7 @@ impl Contents {
 }
 
 /// The bytes of a regular file and its mode, both of the file that was opened.
-fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, u32), FileError> {
+pub(super) fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, u32), FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let file = open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;

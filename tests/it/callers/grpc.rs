@@ -25,7 +25,7 @@ fn a_call_without_a_token_that_holds_is_unauthenticated_in_one_head() {
             let response = client.send(call(token)).await.unwrap();
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["grpc-status"], "16");
-            assert_eq!(response.headers()["grpc-message"], "the caller is not proven");
+            assert_eq!(response.headers()["grpc-message"], "the caller is not admitted");
             assert!(hyper::body::Body::is_end_stream(response.body()));
         }
         let token = bearer(&scene, WEB);

@@ -10,6 +10,7 @@ use crate::support::*;
 
 mod proofs;
 mod keys;
+mod files;
 mod claims;
 mod grpc;
 mod secrets;
@@ -71,6 +72,6 @@ fn check_refused(answer: &Answer) {
     assert_eq!(answer.status.as_u16(), 401);
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     let id = answer.decision_id();
-    let body = format!("{{\"error\":\"the caller is not proven\",\"decision_id\":\"{id}\"}}\n");
+    let body = format!("{{\"error\":\"the caller is not admitted\",\"decision_id\":\"{id}\"}}\n");
     assert_eq!(answer.text(), body);
 }

@@ -22,7 +22,7 @@ async fn portreeve(scene: &Scene, arguments: &[&str]) -> Output {
     command.output().await.unwrap()
 }
 
-async fn said(scene: &Scene, arguments: &[&str], code: i32) -> String {
+pub(super) async fn said(scene: &Scene, arguments: &[&str], code: i32) -> String {
     let output = portreeve(scene, arguments).await;
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(code), "{text}");

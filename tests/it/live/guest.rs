@@ -162,12 +162,13 @@ pub(super) async fn ended(socket: &mut Socket) {
     while timeout(PATIENCE, socket.next()).await.unwrap().is_some_and(|message| message.is_ok()) {}
 }
 
-/// Allows everything; `/endless` never ends, `/socket` is a WebSocket that says everything back.
+/// Allows everything; `/endless` never ends, `/silent` is never answered, `/socket` is a WebSocket that says everything back.
 pub(super) fn setup() -> Setup {
     let respond = respond(|arrived| async move {
         match arrived.request.uri().path() {
             "/endless" => endless(),
             "/socket" => socket(arrived.request),
+            "/silent" => std::future::pending().await,
             _ => Response::new(whole("here")),
         }
     });

@@ -5,4 +5,5 @@ mod blocked;
 mod expiry;
 mod guest;
 mod race;
+mod tokens;
 mod trust;

@@ -130,6 +130,7 @@ async fn whoami_says_who_we_are_or_why_nobody() {
     let line = ["whoami", "--socket", &*socket];
     world.check(&line, 0, WEB).await;
     world.check(&line, 0, "demo.test  root certificates: 1").await;
+    world.check(&line, 0, "demo.test  keys: 1").await;
     world.api().set_fault(Fault::Denied);
     world.check(&line, 1, "no identity issued").await;
     world.check(&["whoami", "--socket", "unix:///nobody.sock"], 2, "there is no socket at").await;

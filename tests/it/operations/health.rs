@@ -55,7 +55,9 @@ fn probes_and_metrics_answer_while_every_serving_thread_is_busy() {
             assert_eq!(answer.unwrap().0, 200, "{path}");
         }
         let socket = world.path("state/admin.sock");
-        assert_eq!(client::get(&socket, "/status").await.unwrap()["service"], "orders");
+        let status = client::get(&socket, "/status").await.unwrap();
+        assert_eq!(status["service"], "orders");
+        assert_eq!(status["health"], health.to_string());
     });
     is_over.store(true, Ordering::Release);
     drop(sidecar);

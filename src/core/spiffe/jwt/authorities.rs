@@ -110,10 +110,11 @@ fn members(bundle: &[u8]) -> Result<Vec<Value>, AuthorityFault> {
     if bundle.len() > MAX_BUNDLE_BYTES {
         return Err(AuthorityFault::TooLarge);
     }
-    let mut set = json::object(bundle).map_err(|fault| match fault {
+    let mut set = json::object(bundle, json::MAX_BUNDLE_VALUES).map_err(|fault| match fault {
         Fault::NoObject => AuthorityFault::NoObject,
         Fault::DuplicateMember => AuthorityFault::DuplicateMember,
         Fault::TooDeep => AuthorityFault::TooDeep,
+        Fault::TooManyValues => AuthorityFault::TooLarge,
     })?;
     let Some(Value::Array(members)) = set.swap_remove("keys") else {
         return Err(AuthorityFault::NoKeys);

@@ -26,13 +26,24 @@ struct Validity {
     issued: Option<Timestamp>,
 }
 
+/// RFC 7519 §4.1.4: on or after its expiry a token must not be accepted.
+pub(super) fn check_not_expired(
+    at: Timestamp,
+    now: Timestamp,
+    leeway_micros: i64,
+) -> Result<(), JwtError> {
+    let late = now.unix_micros().saturating_sub(leeway_micros);
+    if at.unix_micros() <= late { Err(JwtError::Expired { at }) } else { Ok(()) }
+}
+
 impl Claims {
     /// Reads the decoded payload as far as the key's choice needs it: nothing of it is proven yet.
     ///
     /// # Errors
     /// It is no JSON object, or its subject is no workload's SPIFFE ID.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, JwtError> {
-        let all = json::object(bytes).map_err(|fault| JwtError::of_json(fault, "claims"))?;
+        let all = json::object(bytes, json::MAX_TOKEN_VALUES)
+            .map_err(|fault| JwtError::of_json(fault, "claims"))?;
         let subject = match all.get("sub") {
             None => return Err(JwtError::NoSubject),
             Some(Value::String(subject)) => subject,
@@ -57,12 +68,8 @@ impl Claims {
     ) -> Result<Timestamp, JwtError> {
         self.check_audience(audience)?;
         let validity = self.validity()?;
-        let now = now.unix_micros();
-        let (early, late) = (now.saturating_add(leeway_micros), now.saturating_sub(leeway_micros));
-        // RFC 7519 §4.1.4: on or after this moment the token must not be accepted.
-        if validity.expires.unix_micros() <= late {
-            return Err(JwtError::Expired { at: validity.expires });
-        }
+        check_not_expired(validity.expires, now, leeway_micros)?;
+        let early = now.unix_micros().saturating_add(leeway_micros);
         match validity.begins {
             Some(at) if at.unix_micros() > early => return Err(JwtError::NotYetValid { at }),
             Some(_) | None => {}

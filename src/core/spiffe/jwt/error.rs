@@ -1,7 +1,7 @@
 //! The rules of a JWT-SVID as refusals: one reason code for each, and never a byte of the token's
 //! signature in a text.
 
-use super::json::Fault;
+use super::json::{Fault, MAX_TOKEN_VALUES};
 use super::{MAX_TOKEN_BYTES, header::MAX_HEADER_BYTES};
 use crate::Timestamp;
 use crate::spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
@@ -23,6 +23,8 @@ pub enum JwtError {
     DuplicateMember { part: &'static str },
     #[error("the {part} is nested too deep")]
     TooDeep { part: &'static str },
+    #[error("the {part} holds more than {MAX_TOKEN_VALUES} values")]
+    TooManyValues { part: &'static str },
     #[error("the header names no algorithm (JWT-SVID §2.1)")]
     NoAlgorithm,
     #[error("the algorithm `{named}` is not one of JWT-SVID §2.1")]
@@ -74,7 +76,9 @@ impl JwtError {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } | Self::HeaderTooLarge => "jwt.too_large",
+            Self::TooLarge { .. } | Self::HeaderTooLarge | Self::TooManyValues { .. } => {
+                "jwt.too_large"
+            }
             Self::NotCompact => "jwt.not_compact",
             Self::Base64 { .. } => "jwt.base64",
             Self::Json { .. } => "jwt.malformed",
@@ -108,6 +112,7 @@ impl JwtError {
             Fault::NoObject => Self::Json { part },
             Fault::DuplicateMember => Self::DuplicateMember { part },
             Fault::TooDeep => Self::TooDeep { part },
+            Fault::TooManyValues => Self::TooManyValues { part },
         }
     }
 }

@@ -22,8 +22,8 @@ impl Header {
     /// # Errors
     /// The first rule that it breaks.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, JwtError> {
-        let mut members =
-            json::object(bytes).map_err(|fault| JwtError::of_json(fault, "header"))?;
+        let mut members = json::object(bytes, json::MAX_TOKEN_VALUES)
+            .map_err(|fault| JwtError::of_json(fault, "header"))?;
         let algorithm = match members.swap_remove("alg") {
             None => return Err(JwtError::NoAlgorithm),
             Some(Value::String(name)) => Algorithm::named(&name)

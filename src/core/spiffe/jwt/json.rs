@@ -12,22 +12,28 @@ use serde_json::{Map, Number, Value};
 /// Claims of Kubernetes and of OIDC providers have three or four levels.
 const MAX_DEPTH: usize = 16;
 
+/// A token has a few dozen values; a thousand would be kept in memory at many times their bytes.
+pub(super) const MAX_TOKEN_VALUES: usize = 512;
+/// A thousand keys with a dozen members each.
+pub(super) const MAX_BUNDLE_VALUES: usize = 32_768;
+
 /// Why bytes are not read as an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     NoObject,
     DuplicateMember,
     TooDeep,
+    TooManyValues,
 }
 
 /// Reads an object that is all there is.
 ///
 /// # Errors
-/// The bytes are no JSON object, have a member twice or are nested too deep.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
-    let fault = Cell::new(Fault::NoObject);
+/// The bytes are no JSON object, have a member twice, are nested too deep or hold too many values.
+pub(super) fn object(bytes: &[u8], most: usize) -> Result<Map<String, Value>, Fault> {
+    let (fault, values) = (Cell::new(Fault::NoObject), Cell::new(most));
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0, fault: &fault }
+    let value = Strict { depth: 0, fault: &fault, left: &values }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     match value {
@@ -42,6 +48,8 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
 struct Strict<'a> {
     depth: usize,
     fault: &'a Cell<Fault>,
+    /// How many values may still come.
+    left: &'a Cell<usize>,
 }
 
 impl Strict<'_> {
@@ -62,6 +70,10 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(self.fails(Fault::TooManyValues)),
+        }
         from.deserialize_any(self)
     }
 }
@@ -130,7 +142,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<Value, Fault>) {
-        assert_eq!(object(text.as_bytes()).map(Value::Object), expected, "{text}");
+        assert_eq!(
+            object(text.as_bytes(), MAX_TOKEN_VALUES).map(Value::Object),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -147,7 +163,7 @@ mod tests {
         for text in [r#"{"a":1e999}"#, r#"{"a":NaN}"#, r#"{"a":"\ud800"}"#, r#"{"a":01}"#] {
             check(text, Err(Fault::NoObject));
         }
-        assert_eq!(object(b"{\"a\":\"\xff\"}"), Err(Fault::NoObject));
+        assert_eq!(object(b"{\"a\":\"\xff\"}", MAX_TOKEN_VALUES), Err(Fault::NoObject));
     }
 
     #[test]
@@ -159,12 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_values_is_bounded() {
+        // The object itself and its list are two of them.
+        let list = |values: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(values - 3));
+        assert!(object(list(MAX_TOKEN_VALUES).as_bytes(), MAX_TOKEN_VALUES).is_ok());
+        check(&list(MAX_TOKEN_VALUES + 1), Err(Fault::TooManyValues));
+    }
+
+    #[test]
     fn the_depth_is_bounded() {
         let nested = |depth: usize| {
             let inner = depth - 1;
             format!("{{\"a\":{}{}}}", "[".repeat(inner), "]".repeat(inner))
         };
-        assert!(object(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(object(nested(MAX_DEPTH).as_bytes(), MAX_TOKEN_VALUES).is_ok());
         check(&nested(MAX_DEPTH + 1), Err(Fault::TooDeep));
         check(&nested(10_000), Err(Fault::TooDeep));
     }

@@ -3,6 +3,7 @@
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::ParsedPublicKey;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::algorithm::{Algorithm, Curve};
 use super::{base64_url, weak_rsa};
@@ -62,17 +63,55 @@ pub enum AuthorityFault {
 }
 
 /// A key with each algorithm that it may verify.
-pub(super) struct Key(Vec<(Algorithm, ParsedPublicKey)>);
+pub(super) struct Key {
+    prepared: Keys,
+    fingerprint: [u8; 32],
+}
+
+/// A key of a JWT bundle, named so that it can be found again: its `kid`, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtKeyName {
+    pub(super) kid: Box<str>,
+    /// SHA-256 of the key and of what it may verify: another key may come under the same `kid`.
+    pub(super) fingerprint: [u8; 32],
+}
+
+#[cfg(any(fuzzing, test))]
+impl JwtKeyName {
+    /// Of a token that nobody signed.
+    pub(super) fn none() -> Self {
+        Self { kid: "".into(), fingerprint: [0; 32] }
+    }
+}
 
 impl Key {
+    fn new(prepared: Keys) -> Self {
+        let mut hasher = Sha256::new();
+        for (algorithm, key) in &prepared {
+            for bytes in [algorithm.as_str().as_bytes(), key.as_ref()] {
+                hasher.update(bytes.len().to_le_bytes());
+                hasher.update(bytes);
+            }
+        }
+        Self { prepared, fingerprint: hasher.finalize().into() }
+    }
+
+    pub(super) fn named(&self, kid: &str) -> JwtKeyName {
+        JwtKeyName { kid: kid.into(), fingerprint: self.fingerprint }
+    }
+
+    pub(super) fn is(&self, name: &JwtKeyName) -> bool {
+        self.fingerprint == name.fingerprint
+    }
+
     /// Whether the key verifies with this algorithm, and the signature is right.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let key = self.0.iter().find(|(known, _)| *known == algorithm);
+        let key = self.prepared.iter().find(|(known, _)| *known == algorithm);
         key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
 
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
-        self.0.iter().any(|(known, _)| *known == algorithm)
+        self.prepared.iter().any(|(known, _)| *known == algorithm)
     }
 }
 
@@ -101,7 +140,7 @@ pub(super) fn read(jwk: &Map<String, Value>) -> Result<Option<Key>, AuthorityFau
             Some(known.ok_or(AuthorityFault::Algorithm)?)
         }
     };
-    read(jwk, stated).map(|keys| Some(Key(keys)))
+    read(jwk, stated).map(|keys| Some(Key::new(keys)))
 }
 
 /// `jwt-svid` in a SPIFFE bundle; in a plain key set, as the Workload API gives it, nothing or `sig`.

@@ -38,7 +38,7 @@ use self::key::Key;
 
 pub use self::authorities::{JwtAuthorities, UnusableAuthority};
 pub use self::error::JwtError;
-pub use self::key::AuthorityFault;
+pub use self::key::{AuthorityFault, JwtKeyName};
 
 /// Servers take about this much for all headers together; a JWT-SVID has about 500 bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 << 10;
@@ -55,6 +55,8 @@ pub struct JwtSvid {
     pub id: SpiffeId,
     /// `exp`, without leeway.
     pub not_after: Timestamp,
+    /// The key of the subject's trust domain that verified it.
+    pub key: JwtKeyName,
     /// Every claim of the token.
     pub claims: Map<String, Value>,
 }
@@ -91,10 +93,30 @@ impl JwtAuthorities {
         let token = compact(token)?;
         let header = token.header()?;
         let claims = Claims::read(&decoded(token.claims, "claims")?)?;
-        self.check_signature(&token, &header, claims.subject.trust_domain())?;
-        let leeway = i64::try_from(leeway.min(MAX_LEEWAY).as_micros()).unwrap_or_default();
-        let not_after = claims.check(audience, now, leeway)?;
-        Ok(JwtSvid { id: claims.subject, not_after, claims: claims.all })
+        let key = self.check_signature(&token, &header, claims.subject.trust_domain())?;
+        let not_after = claims.check(audience, now, micros(leeway))?;
+        Ok(JwtSvid { id: claims.subject, not_after, key, claims: claims.all })
+    }
+
+    /// Whether a token that was verified before would still be: whether its key is in force, and its
+    /// time not over. Who holds no token can ask this.
+    ///
+    /// # Errors
+    /// The bundle or the key is gone, or the token has expired.
+    pub fn still_holds(
+        &self,
+        trust_domain: &TrustDomain,
+        key: &JwtKeyName,
+        not_after: Timestamp,
+        now: Timestamp,
+        leeway: Duration,
+    ) -> Result<(), JwtError> {
+        let keys = self.of(trust_domain);
+        let keys = keys.ok_or_else(|| JwtError::NoBundle { trust_domain: trust_domain.clone() })?;
+        if !keys.get(&key.kid).is_some_and(|found| found.is(key)) {
+            return Err(unknown(&key.kid, trust_domain));
+        }
+        claims::check_not_expired(not_after, now, micros(leeway))
     }
 
     /// Whether the header and the signature alone hold, by the bundle of a trust domain: for published
@@ -110,7 +132,7 @@ impl JwtAuthorities {
         let token = compact(token)?;
         let header = token.header()?;
         decoded(token.claims, "claims")?;
-        self.check_signature(&token, &header, trust_domain)
+        self.check_signature(&token, &header, trust_domain).map(|_| ())
     }
 
     fn check_signature(
@@ -118,18 +140,18 @@ impl JwtAuthorities {
         token: &Compact<'_>,
         header: &Header,
         trust_domain: &TrustDomain,
-    ) -> Result<(), JwtError> {
+    ) -> Result<JwtKeyName, JwtError> {
         let signature = decoded(token.signature, "signature")?;
         let keys = self.of(trust_domain);
         let keys = keys.ok_or_else(|| JwtError::NoBundle { trust_domain: trust_domain.clone() })?;
-        let key = chosen(keys, header.key_id.as_deref(), trust_domain)?;
+        let (kid, key) = chosen(keys, header.key_id.as_deref(), trust_domain)?;
         if !key.fits(header.algorithm) {
             return Err(JwtError::KeyAlgorithm { algorithm: header.algorithm.as_str() });
         }
         if !key.verifies(header.algorithm, token.signed.as_bytes(), &signature) {
             return Err(JwtError::Signature);
         }
-        Ok(())
+        Ok(key.named(kid))
     }
 }
 
@@ -150,16 +172,19 @@ pub(crate) fn unproven(
     now: Timestamp,
 ) -> Result<JwtSvid, JwtError> {
     let claims = Claims::read(claims)?;
-    let leeway = i64::try_from(DEFAULT_LEEWAY.as_micros()).unwrap_or_default();
-    let not_after = claims.check(audience, now, leeway)?;
-    Ok(JwtSvid { id: claims.subject, not_after, claims: claims.all })
+    let not_after = claims.check(audience, now, micros(DEFAULT_LEEWAY))?;
+    Ok(JwtSvid { id: claims.subject, not_after, key: JwtKeyName::none(), claims: claims.all })
+}
+
+fn micros(leeway: Duration) -> i64 {
+    i64::try_from(leeway.min(MAX_LEEWAY).as_micros()).unwrap_or_default()
 }
 
 /// The subject that a token claims, proven or not, printable and cut: for the record of a refusal.
 #[must_use]
 pub fn claimed(token: &str) -> Option<String> {
     let claims = compact(token).ok()?.claims;
-    let claims = json::object(&base64_url(claims)?).ok()?;
+    let claims = json::object(&base64_url(claims)?, json::MAX_TOKEN_VALUES).ok()?;
     let subject = claims.get("sub")?.as_str()?;
     Some(printable(subject, MAX_CLAIMED_ID_BYTES))
 }
@@ -168,18 +193,21 @@ fn chosen<'a>(
     keys: &'a Keys,
     kid: Option<&str>,
     trust_domain: &TrustDomain,
-) -> Result<&'a Key, JwtError> {
+) -> Result<(&'a str, &'a Key), JwtError> {
     let Some(kid) = kid else {
-        let mut keys = keys.values();
+        let mut keys = keys.iter();
         return match (keys.next(), keys.next()) {
-            (Some(only), None) => Ok(only),
+            (Some((kid, only)), None) => Ok((kid, only)),
             _ => Err(JwtError::NoKeyId { trust_domain: trust_domain.clone() }),
         };
     };
-    keys.get(kid).ok_or_else(|| JwtError::UnknownKey {
-        trust_domain: trust_domain.clone(),
-        kid: printable(kid, MAX_SHOWN_BYTES),
-    })
+    let found = keys.get_key_value(kid).map(|(kid, key)| (&**kid, key));
+    found.ok_or_else(|| unknown(kid, trust_domain))
+}
+
+fn unknown(kid: &str, trust_domain: &TrustDomain) -> JwtError {
+    let (trust_domain, kid) = (trust_domain.clone(), printable(kid, MAX_SHOWN_BYTES));
+    JwtError::UnknownKey { trust_domain, kid }
 }
 
 /// Three parts and the dots between them (RFC 7515 §3.1). Five parts are a JWE, an object is a JWS of

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
 use x509_parser::extensions::SubjectAlternativeName;
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
-use x509_parser::prelude::{FromDer as _, X509Certificate, X509CertificateParser};
+use x509_parser::prelude::{X509Certificate, X509CertificateParser};
 
 use super::{MAX_CERTIFICATE_BYTES, uri_bytes};
 use crate::Timestamp;
@@ -63,6 +64,36 @@ impl Claimed {
 /// Parses the outer structure only: extensions are read where their rule is checked.
 pub(super) fn parse(der: &[u8]) -> Option<(&[u8], X509Certificate<'_>)> {
     X509CertificateParser::new().with_deep_parse_extensions(false).parse(der).ok()
+}
+
+/// Whether both times of a certificate of version 3 are whole seconds in UTC, which the parser asks of
+/// neither (RFC 5280 §4.1.2.5.1 and §4.1.2.5.2).
+pub(super) fn has_strict_times(der: &[u8]) -> bool {
+    let times = || {
+        let (_, certificate) = Any::from_der(der).ok()?;
+        let (_, tbs) = Any::from_der(certificate.data).ok()?;
+        let mut fields = tbs.data;
+        // Version, serial number, algorithm and issuer stand before it.
+        for _ in 0..4 {
+            (fields, _) = Any::from_der(fields).ok()?;
+        }
+        let (_, validity) = Any::from_der(fields).ok()?;
+        let (rest, first) = Any::from_der(validity.data).ok()?;
+        let (_, last) = Any::from_der(rest).ok()?;
+        Some([first, last])
+    };
+    times().is_some_and(|times| times.iter().all(is_strict_time))
+}
+
+fn is_strict_time(time: &Any<'_>) -> bool {
+    let digits = match time.header.tag() {
+        Tag::UtcTime => 12,
+        Tag::GeneralizedTime => 14,
+        _ => return false,
+    };
+    time.data
+        .strip_suffix(b"Z")
+        .is_some_and(|text| text.len() == digits && text.iter().all(u8::is_ascii_digit))
 }
 
 /// `None` if the validity lies outside the years that can be written.

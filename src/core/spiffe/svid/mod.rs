@@ -142,6 +142,9 @@ impl Leaf {
         if certificate.version() != X509Version::V3 {
             return Err(SvidError::Malformed("it is not of version 3"));
         }
+        if !certificate::has_strict_times(der) {
+            return Err(SvidError::Malformed("a time of its validity is not whole seconds in UTC"));
+        }
         check_serial(certificate.raw_serial())?;
         check_duplicates(certificate.extensions())?;
         let mut extensions = certificate.extensions().iter();

@@ -96,3 +96,24 @@ fn check_claims(claims: &Value, expected: Result<(), &str>) {
     let expected = expected.map(|()| "spiffe://a.test/web");
     check(&authorities("a.test", &[signer.jwk()]), &signer.token(claims), expected);
 }
+
+#[test]
+fn what_was_verified_holds_as_long_as_its_key_and_its_time() {
+    let (signer, other) = (signer(), Signer::new("ES256", "two"));
+    let a = TrustDomain::parse("a.test").unwrap();
+    let before = authorities("a.test", &[signer.jwk()]);
+    let svid = verify(&before, &signer.token(&claims())).unwrap();
+    let still = |authorities: &JwtAuthorities, now: i64| {
+        let now = Timestamp::from_unix_seconds(now);
+        let held = authorities.still_holds(&a, &svid.key, svid.not_after, now, DEFAULT_LEEWAY);
+        held.map_err(|error| error.reason())
+    };
+    assert_eq!(still(&before, NOW), Ok(()));
+    assert_eq!(still(&authorities("a.test", &[other.jwk(), signer.jwk()]), NOW), Ok(()));
+    assert_eq!(still(&before, NOW + 64), Ok(()));
+    assert_eq!(still(&before, NOW + 65), Err("jwt.expired"));
+    assert_eq!(still(&authorities("a.test", &[other.jwk()]), NOW), Err("jwt.unknown_key"));
+    let replaced = Signer::new("ES256", "one");
+    assert_eq!(still(&authorities("a.test", &[replaced.jwk()]), NOW), Err("jwt.unknown_key"));
+    assert_eq!(still(&authorities("b.test", &[signer.jwk()]), NOW), Err("jwt.no_bundle"));
+}
