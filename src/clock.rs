@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use portreeve_core::Timestamp;
 
 /// No clock that is set shows an earlier time than the beginning of the year that this version is of.
-/// It is written here, and not taken from the build, so that two builds of one source are the same.
+/// It is written here, and not taken from the build, so that two builds of one source are the same; a
+/// test holds it to the newest release of `CHANGELOG.md`.
 const RELEASED: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 /// What a clock may be set back by without being suspect: a correction by NTP.
 const CORRECTION_MICROS: i64 = 60 * 1_000_000;
@@ -205,6 +206,37 @@ mod tests {
         let expected = "the clock says 2026-01-01T01:00:00.000000Z, but our SVID begins at \
                         2026-01-01T01:00:01.000000Z: is the clock set?";
         assert_eq!(words, expected);
+    }
+
+    /// What is wrong with [`RELEASED`] by the newest heading `## 1.2.3 - 2026-12-01` of a changelog. Before
+    /// the first release there is none, and the version is the first.
+    fn wrong(changelog: &str, version: &str) -> Option<String> {
+        let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+        let released = headings.find(|heading| *heading != "Unreleased");
+        let Some(released) = released else {
+            return (version != "0.1.0").then(|| format!("{version} is not in the changelog"));
+        };
+        let Some(date) = released.strip_prefix(version).and_then(|rest| rest.strip_prefix(" - "))
+        else {
+            return Some(format!("the newest release is `{released}`, and this is {version}"));
+        };
+        let year = date.split('-').next().unwrap_or_default();
+        let begins = RELEASED.to_string();
+        (!begins.starts_with(&format!("{year}-01-01T00:00:00")))
+            .then(|| format!("{version} is of {year}, and RELEASED says {begins}"))
+    }
+
+    #[test]
+    fn the_release_is_of_the_year_that_the_changelog_says() {
+        assert_eq!(wrong(include_str!("../CHANGELOG.md"), env!("CARGO_PKG_VERSION")), None);
+        assert_eq!(wrong("## Unreleased\n", "0.1.0"), None);
+        assert_eq!(
+            wrong("## Unreleased\n## 0.2.0 - 2026-12-31\n## 0.1.0 - 2025-01-01", "0.2.0"),
+            None
+        );
+        assert!(wrong("## 0.2.0 - 2027-01-01\n", "0.2.0").is_some());
+        assert!(wrong("## Unreleased\n## 0.1.0 - 2026-12-31\n", "0.2.0").is_some());
+        assert!(wrong("## Unreleased\n", "0.2.0").is_some());
     }
 
     #[test]

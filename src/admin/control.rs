@@ -5,7 +5,6 @@ use http::{Request, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::people::json_reply;
 use super::serve::{self, Reply};
 use crate::identity::Denial;
 
@@ -66,7 +65,7 @@ pub(super) fn answer(control: &dyn Control, request: &Request<bytes::Bytes>, use
 /// `{"blocked": …}` with the entry, or `{"error": …}` in words.
 fn changed<T: Serialize>(outcome: Result<T, Refused>) -> Reply {
     match outcome {
-        Ok(denial) => json_reply(StatusCode::OK, &json!({ "blocked": denial })),
+        Ok(denial) => serve::json(StatusCode::OK, &json!({ "blocked": denial })),
         Err(Refused { text }) => error(StatusCode::CONFLICT, &text),
     }
 }
@@ -83,5 +82,5 @@ fn asked<T: DeserializeOwned>(request: &Request<bytes::Bytes>) -> Result<T, Box<
 }
 
 fn error(status: StatusCode, text: &str) -> Reply {
-    json_reply(status, &json!({ "error": text }))
+    serve::json(status, &json!({ "error": text }))
 }

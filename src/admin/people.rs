@@ -105,10 +105,10 @@ fn answer(
         }
         ("/block" | "/unblock", _) => serve::only("POST"),
         ("/status" | "/readyz" | "/blocked", false) => serve::only("GET"),
-        ("/blocked", true) => json_reply(StatusCode::OK, &json!({ "blocked": control.blocked() })),
+        ("/blocked", true) => serve::json(StatusCode::OK, &json!({ "blocked": control.blocked() })),
         ("/status", true) => {
             let status = serde_json::to_value(report.status()).unwrap_or_default();
-            json_reply(StatusCode::OK, &status)
+            serve::json(StatusCode::OK, &status)
         }
         ("/readyz", true) => {
             let readiness = report.readiness();
@@ -116,12 +116,8 @@ fn answer(
             let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             let state = readiness.state();
             let body = json!({ "ready": is_ready, "state": state, "parts": readiness.parts });
-            json_reply(status, &body)
+            serve::json(status, &body)
         }
         _ => serve::not_found(),
     }
-}
-
-pub(super) fn json_reply(status: StatusCode, body: &serde_json::Value) -> Reply {
-    serve::reply(status, "application/json", format!("{body}\n"))
 }

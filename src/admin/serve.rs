@@ -125,6 +125,10 @@ pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Reply {
     reply(status, "text/plain; charset=utf-8", body.into())
 }
 
+pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Reply {
+    reply(status, "application/json", format!("{body}\n"))
+}
+
 pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "not found\n")
 }

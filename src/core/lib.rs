@@ -9,6 +9,7 @@
 //! 4. [`record`]: the line of the decision log that a request and its decision become
 
 pub mod timestamp;
+pub mod words;
 pub mod spiffe;
 pub mod request;
 mod masking;

@@ -31,15 +31,15 @@ pub(super) struct Connector {
     mtls: Option<(Arc<ClientTls>, ExpectedPeer)>,
 }
 
-/// A connection and what its peer proved.
+/// A connection and on what its peer was trusted; `None` where the connection is plaintext.
 pub(super) struct Connected {
     pub(super) stream: Box<dyn Stream>,
-    pub(super) proof: Option<Proof>,
+    pub(super) trusted: Option<Trusted>,
 }
 
 /// On what a connection's peer was trusted.
 #[derive(Clone, Debug)]
-pub(super) struct Proof {
+pub(super) struct Trusted {
     credentials: Arc<Credentials>,
     until: Timestamp,
 }
@@ -69,11 +69,11 @@ impl Connector {
 
     /// Whether a connection may carry another request: under a newer identity, or after the end of
     /// its peer's SVID, a new handshake has to decide.
-    pub(super) fn still_holds(&self, proof: Option<&Proof>) -> bool {
-        let Some(proof) = proof else { return self.mtls.is_none() };
+    pub(super) fn still_holds(&self, trusted: Option<&Trusted>) -> bool {
+        let Some(trusted) = trusted else { return self.mtls.is_none() };
         let current = self.own.credentials.load();
-        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &proof.credentials))
-            && proof.until > self.own.clock.now()
+        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &trusted.credentials))
+            && trusted.until > self.own.clock.now()
     }
 
     /// Connects within the upstream's time limit.
@@ -91,7 +91,7 @@ impl Connector {
                 .await
                 .map_err(|source| ForwardError::Connect { upstream: upstream(), source })?;
             let Some((tls, expected)) = &self.mtls else {
-                return Ok(Connected { stream, proof: None });
+                return Ok(Connected { stream, trusted: None });
             };
             // The handshake's future is large; most requests find a connection that is made already.
             Box::pin(self.shake(stream, tls, expected, server_name(&settings.address)))
@@ -116,7 +116,10 @@ impl Connector {
         };
         let (stream, peer) = tls::connect(stream, tls, &own, expected.clone(), name).await?;
         let until = peer.svid.map_or(Timestamp::from_unix_micros(0), |svid| svid.until);
-        Ok(Connected { stream: Box::new(stream), proof: Some(Proof { credentials: own, until }) })
+        Ok(Connected {
+            stream: Box::new(stream),
+            trusted: Some(Trusted { credentials: own, until }),
+        })
     }
 }
 

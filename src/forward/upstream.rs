@@ -10,7 +10,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::{Instant, timeout};
 
-use super::connect::{Connected, Connector, OwnIdentity, Proof};
+use super::connect::{Connected, Connector, OwnIdentity, Trusted};
 use super::{RequestBody, UpstreamProtocol, UpstreamSettings};
 use crate::tls::Refused;
 
@@ -46,14 +46,14 @@ struct Idle {
 #[derive(Debug)]
 struct Line {
     sender: http1::SendRequest<RequestBody>,
-    proof: Option<Proof>,
+    trusted: Option<Trusted>,
 }
 
 /// The HTTP/2 connection that all requests use.
 #[derive(Debug)]
 struct Shared {
     sender: http2::SendRequest<RequestBody>,
-    proof: Option<Proof>,
+    trusted: Option<Trusted>,
 }
 
 /// A response on its way, and the connection it came on.
@@ -187,7 +187,7 @@ impl Upstream {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
             let Idle { mut line, since } = idle;
-            let holds = self.connector.still_holds(line.proof.as_ref());
+            let holds = self.connector.still_holds(line.trusted.as_ref());
             if line.sender.is_closed() || since.elapsed() > IDLE_TIMEOUT || !holds {
                 continue;
             }
@@ -203,7 +203,7 @@ impl Upstream {
     }
 
     async fn connect_h1(&self) -> Result<Line, ForwardError> {
-        let Connected { stream, proof } = self.connector.connect(&self.settings).await?;
+        let Connected { stream, trusted } = self.connector.connect(&self.settings).await?;
         let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| self.no_response(error))?;
         let upstream = Arc::clone(&self.settings.name);
@@ -212,7 +212,7 @@ impl Upstream {
                 tracing::debug!(%upstream, %error, "an upstream connection ended");
             }
         });
-        Ok(Line { sender, proof })
+        Ok(Line { sender, trusted })
     }
 
     /// The one HTTP/2 connection; `fresh` asks for another because the last would not take a request.
@@ -226,13 +226,13 @@ impl Upstream {
             let upstream = Arc::clone(&self.settings.name);
             return Err(ForwardError::ConnectTimeout { upstream, limit });
         };
-        if let Some(Shared { sender, proof }) = shared.as_ref().filter(|_| !fresh)
+        if let Some(Shared { sender, trusted }) = shared.as_ref().filter(|_| !fresh)
             && !sender.is_closed()
-            && self.connector.still_holds(proof.as_ref())
+            && self.connector.still_holds(trusted.as_ref())
         {
             return Ok(sender.clone());
         }
-        let Connected { stream, proof } = self.connector.connect(&self.settings).await?;
+        let Connected { stream, trusted } = self.connector.connect(&self.settings).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(H2_STREAM_WINDOW)
             .initial_connection_window_size(H2_CONNECTION_WINDOW)
@@ -246,7 +246,7 @@ impl Upstream {
                 tracing::debug!(%upstream, %error, "an upstream connection ended");
             }
         });
-        *shared = Some(Shared { sender: sender.clone(), proof });
+        *shared = Some(Shared { sender: sender.clone(), trusted });
         Ok(sender)
     }
 

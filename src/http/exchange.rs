@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ongoing::{Ended, Place, Underway};
-use super::{Arrival, Connection};
+use super::{Arrival, Connection, Gate};
 use crate::audit::{End, Receipt};
 use crate::connections::{InFlight, Slot};
 
@@ -54,6 +54,10 @@ impl Exchange {
             complete: false,
             notable,
         }
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.connection.gate
     }
 
     pub(super) fn receipt(&self) -> &Receipt {

@@ -7,9 +7,11 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use portreeve_core::policy::{Effects, Ground, Permit};
 use portreeve_core::record::DecisionId;
+use portreeve_core::words::chain;
 
 use super::exchange::Exchange;
 use super::ongoing::Underway;
+use super::refused::challenge;
 use super::reply::{self, Answer, Dialect};
 use super::{Arrival, Connection, Decided, ReplyBody, again, lapse, tunnel};
 use crate::audit::Receipt;
@@ -61,7 +63,11 @@ fn ended_unanswered(
     id: &DecisionId,
 ) -> Response<ReplyBody> {
     let response = match exchange.ended() {
-        Some(ended) => reply::answer(ended.answer, dialect, id, ended.effects.as_ref()),
+        Some(ended) => {
+            let mut response = reply::answer(ended.answer, dialect, id, ended.effects.as_ref());
+            challenge(exchange.gate(), ended.answer, &mut response);
+            response
+        }
         None => reply::answer(Answer::Unavailable, dialect, id, None),
     };
     exchange.answered(response.status(), 0);
@@ -82,16 +88,4 @@ fn upstream_failed(
         _ => Answer::BadGateway,
     };
     reply::answer(answer, dialect, id, None)
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -7,7 +7,7 @@ use portreeve_core::record::DecisionId;
 
 use super::caller::CallerError;
 use super::reply::Answer;
-use super::{Arrival, Connection, ReplyBody};
+use super::{Arrival, Connection, Gate, ReplyBody};
 use crate::audit::{ClaimedIdentity, Refusal};
 
 /// Why a request never became a decision.
@@ -28,13 +28,18 @@ pub(super) fn refuse(
 ) -> Response<ReplyBody> {
     let Refused { answer, reason, claimed, detail } = refused;
     let mut response = arrival.answer(answer, None);
-    if answer == Answer::NotAdmitted && connection.gate.callers.settings.proof.takes_tokens() {
-        // What is wrong with a token is for the record, not for who sent it.
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
+    challenge(&connection.gate, answer, &mut response);
     connection.count(reason, Some(arrival.id), claimed, detail);
     connection.gate.routing.load().metrics.answered(None, response.status());
     response
+}
+
+/// Asks for a token where one is taken. What is wrong with the one that came is for the record, not for
+/// who sent it.
+pub(super) fn challenge(gate: &Gate, answer: Answer, response: &mut Response<ReplyBody>) {
+    if answer == Answer::NotAdmitted && gate.callers.settings.proof.takes_tokens() {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
 }
 
 impl From<(Answer, &'static str)> for Refused {

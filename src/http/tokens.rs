@@ -151,7 +151,7 @@ mod tests {
         assert!(tokens.recall(&keys, &Digest::of("0"), at(1)).is_none());
         assert!(tokens.recall(&keys, &Digest::of("1"), at(1)).is_some());
         assert!(tokens.recall(&keys, &Digest::of(&MAX_TOKENS.to_string()), at(1)).is_some());
-        for long in ["a", "b"].map(|letter| letter.repeat(MAX_TOKEN_BYTES - 1)) {
+        for long in ["a", "b"].map(|letter| letter.repeat(MAX_TOKEN_BYTES)) {
             tokens.remember(&keys, Digest::of(&long), at(10), caller());
             assert_eq!(tokens.0.lock().unwrap().tokens.len(), 1);
             assert!(tokens.recall(&keys, &Digest::of(&long), at(1)).is_some());

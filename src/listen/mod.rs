@@ -12,6 +12,7 @@ use portreeve_core::request::Enforcement;
 use crate::{forward, http, tls};
 
 mod accept;
+mod connection;
 
 pub use accept::{Bound, Serving, bind};
 

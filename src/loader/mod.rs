@@ -32,7 +32,6 @@ pub use fetch::{
 pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode};
 pub use guard::{Guard, guarded, serve_guarded};
 pub use keeper::main as keeper;
-pub(crate) use protocol::chain;
 pub use protocol::{
     Assignment, CheckRequest, Checked, Counts, FetchRequest, Fetched, Limits, Source,
 };

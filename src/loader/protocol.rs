@@ -156,18 +156,6 @@ fn without_userinfo(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
-}
-
 /// A text that somebody else wrote, as it may stand in a log: one bounded line without controls.
 pub(super) fn bounded(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(MAX_TEXT_BYTES));

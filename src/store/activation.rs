@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_core::policy::{Bundle, Findings, Revision};
+use portreeve_core::words::chain;
 use tokio::sync::mpsc;
 
 use super::directory::{Directory, Pointer};
@@ -11,7 +12,7 @@ use super::load_thread::{LoadThread, Refused};
 use super::{ActiveStatus, Event, Failure, LoaderState, Shared, Stage, schedule};
 use crate::clock::Clock;
 use crate::loader::{
-    CheckRequest, Checked, FetchRequest, Fetched, Keeper, LoaderError, Place, Source, chain,
+    CheckRequest, Checked, FetchRequest, Fetched, Keeper, LoaderError, Place, Source,
 };
 
 /// The store's one task; it alone changes what is active.

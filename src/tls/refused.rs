@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use portreeve_core::record::printable;
 use portreeve_core::spiffe::Claimed;
+use portreeve_core::words::chain;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
 use super::PeerSvid;
@@ -142,18 +143,6 @@ fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
 }
 
-/// The error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}
-
 /// The names of RFC 8446 §6.
 pub(super) fn alert_name(alert: AlertDescription) -> &'static str {
     match alert {
@@ -192,7 +181,10 @@ impl fmt::Display for Refused {
         write!(f, "{}: {}", self.reason, printable(&self.text))?;
         let mut about = Vec::new();
         if let Some(claimed) = &self.claimed {
-            about.extend(claimed.id.as_ref().map(|id| format!("claims to be `{}`", printable(id))));
+            // The ID of a chain that holds is no mere claim, and the text names it.
+            let is_told = matches!(self.reason, "peer.unexpected_id" | "peer.blocked");
+            let id = claimed.id.as_ref().filter(|_| !is_told);
+            about.extend(id.map(|id| format!("claims to be `{}`", printable(id))));
             about.extend(claimed.serial.as_ref().map(|serial| format!("serial {serial}")));
             about.push(format!("sha256 {}", claimed.sha256));
         }

@@ -52,10 +52,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// The same for the modules of the pure core.
 const CORE_MAY_IMPORT: &[(&str, &[&str])] = &[
     ("timestamp", &[]),
+    ("words", &[]),
     ("spiffe", &["timestamp"]),
     ("request", &["spiffe", "timestamp"]),
     ("masking", &["request"]),
-    ("policy", &["masking", "request", "spiffe", "timestamp"]),
+    ("policy", &["masking", "request", "spiffe", "timestamp", "words"]),
     ("record", &["masking", "policy", "request", "spiffe", "timestamp"]),
     ("fuzzing", &["policy", "record", "request", "spiffe", "timestamp"]),
 ];

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use portreeve_core::policy::UnboundedBuiltins;
+use portreeve_core::words::chain;
 
 use super::super::policy::report::counted;
 use super::Check;
-use crate::loader::{Assignment, FetchRequest, Fetched, Keeper, Limits, Place, chain};
+use crate::loader::{Assignment, FetchRequest, Fetched, Keeper, Limits, Place};
 use crate::store::{self, Settings};
 
 /// A person waits; the sidecar itself waits longer.

@@ -42,6 +42,7 @@ pub(super) async fn identity(
                 // Published first, told after: see the page of `connections`.
                 let has_some = next.is_some();
                 credentials.store(next);
+                live.serving.store(has_some.then(|| Arc::clone(snapshot)));
                 if has_some {
                     trust.published(snapshot);
                 } else {
@@ -59,6 +60,7 @@ pub(super) async fn identity(
             }
             State::Withdrawn { reason } => {
                 credentials.store(None);
+                live.serving.store(None);
                 trust.withdrawn();
                 live.log.event(&audit::Event::IdentityLost {
                     reason: "identity.withdrawn",

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwapOption;
 use portreeve_core::Timestamp;
 use portreeve_core::request::Enforcement;
 
@@ -18,7 +19,7 @@ use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
 use crate::identity::jwt_bundles::JwtBundles;
-use crate::identity::{DenyListFile, Health, Identity, SourceStatus};
+use crate::identity::{DenyListFile, Health, Identity, Snapshot, SourceStatus};
 use crate::store::{self, Failure, LoaderState, Store};
 use crate::telemetry::Metrics;
 
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     pub(super) started: Timestamp,
     pub(super) clock: Clock,
     pub(super) identity: Identity,
+    /// The snapshot that new connections are made with.
+    pub(super) serving: ArcSwapOption<Snapshot>,
     /// Its source in words.
     pub(super) identity_source: String,
     /// Where a listener takes JWT-SVIDs.
@@ -93,6 +96,10 @@ impl Report for Live {
 impl Live {
     fn identity_part(&self) -> Part {
         match self.identity.health() {
+            // A snapshot has come, and handshakes cannot be done with it yet.
+            Health::Good | Health::Degraded { .. } if self.serving.load().is_none() => {
+                Part::not_ready("identity", "identity.unavailable", "the SVID is being prepared")
+            }
             Health::Good => Part::ready("identity"),
             Health::Degraded { reason, text } => Part::degraded("identity", reason, text),
             Health::Unavailable(error) => {
@@ -165,7 +172,7 @@ impl Live {
     }
 
     fn identity_status(&self) -> Option<IdentityStatus> {
-        let snapshot = self.identity.newest()?;
+        let snapshot = self.serving.load_full()?;
         Some(IdentityStatus {
             spiffe_id: snapshot.svid.id.to_string(),
             not_before: snapshot.svid.not_before,

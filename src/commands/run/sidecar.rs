@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -101,6 +102,7 @@ impl Sidecar {
             started: clock.now(),
             clock,
             identity,
+            serving: ArcSwapOption::empty(),
             identity_source: config.identity.source.to_string(),
             jwt_bundles,
             store,

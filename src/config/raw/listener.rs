@@ -50,8 +50,10 @@ pub(in super::super) struct Listener {
 #[schemars(
     description = "How callers prove who they are: `x509` by their certificate; `jwt` by a JWT-SVID in \
                    `Authorization: Bearer`; `both` by both, of one SPIFFE ID; `either` by their \
-                   certificate where they present one, else by a JWT-SVID. A JWT-SVID is removed \
-                   before policy and upstream see the request."
+                   certificate where they present one, else by a JWT-SVID. The JWT-SVID that proves \
+                   the caller is removed before policy and upstream see the request; where a \
+                   certificate alone does, with `x509` and with `either`, `Authorization` is the \
+                   application's own and stays."
 )]
 pub(in super::super) enum Callers {
     #[default]

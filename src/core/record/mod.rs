@@ -14,6 +14,7 @@ mod query;
 mod fragment;
 mod decision;
 mod event;
+mod event_line;
 #[cfg(test)]
 mod tests;
 

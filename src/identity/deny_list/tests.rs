@@ -1,3 +1,9 @@
+use std::fs;
+
+use portreeve_core::Timestamp;
+use portreeve_core::spiffe::SpiffeId;
+
+use super::file::FILE_NAME;
 use super::*;
 
 const DOMAIN: &str = "spiffe://partner.test";

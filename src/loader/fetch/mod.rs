@@ -16,8 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use portreeve_core::policy::{Files, FilesError};
+use portreeve_core::words::chain;
 
-use super::protocol::{FetchRequest, Fetched, Job, bounded, chain};
+use super::protocol::{FetchRequest, Fetched, Job, bounded};
 use super::{Assignment, LoaderError, Place, Source, disk, sandbox, worker};
 pub use archive::{ArchiveError, MAX_ARCHIVE_BYTES, is_archive, read_archive};
 use git::{Git, GitFailure};

@@ -57,6 +57,8 @@ fn a_server_with_another_id_is_refused_whatever_its_dns_name() {
     let (here, there) = call(&root.issue(WEB), &other, bundles, &one(ORDERS));
     let refused = here.unwrap_err();
     assert_eq!(refused.reason, "peer.unexpected_id");
+    let told = refused.to_string();
+    assert!(told.contains(" (serial ") && !told.contains("claims to be"), "{told}");
     assert_eq!(refused.claimed.unwrap().id.as_deref(), Some("spiffe://a.test/other"));
     assert!(
         refused.text.contains("`spiffe://a.test/other`, but `spiffe://a.test/ns/shop/sa/orders`")

@@ -28,7 +28,7 @@ fn packed(entries: &[(EntryType, &str, &[u8])]) -> Vec<u8> {
 }
 
 fn chain(error: &ArchiveError) -> String {
-    crate::loader::chain(error)
+    portreeve_core::words::chain(error)
 }
 
 #[track_caller]

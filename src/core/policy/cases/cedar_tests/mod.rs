@@ -15,6 +15,7 @@ use super::super::{Bundle, Files};
 use super::json_lines::element_lines;
 use super::{CaseOutcome, CaseResult, MAX_CASES, Run};
 use crate::masking::{Secrets, error_text_of, masked};
+use crate::words::chain;
 
 /// One test. Keys that Cedar's runner does not know it ignores, and so does this.
 #[derive(Debug, Deserialize)]
@@ -227,18 +228,6 @@ fn text(decision: Expected, reasons: &[String], num_errors: usize) -> String {
     let reasons = if reasons.is_empty() { "no policy".to_owned() } else { reasons.join(", ") };
     let plural = if num_errors == 1 { "" } else { "s" };
     format!("{decision} by {reasons} with {num_errors} error{plural}")
-}
-
-/// An error and its causes in one line: Cedar keeps the telling part in the cause.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

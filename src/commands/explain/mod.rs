@@ -98,10 +98,7 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     row(out, "time", &at("/time"))?;
     let from = format!("{}:{}", at("/source/address/ip"), at("/source/address/port"));
     row(out, "source", &format!("{} from {from}", at("/source/spiffe_id")))?;
-    if !record.pointer("/source/certificate").is_none_or(Value::is_null) {
-        let (serial, end) = (at("/source/certificate/serial"), at("/source/certificate/not_after"));
-        row(out, "", &format!("certificate {serial}, valid until {end}"))?;
-    }
+    write_proofs(out, record)?;
     let (service, to) = (at("/destination/service"), at("/destination/spiffe_id"));
     row(out, "destination", &format!("{service} ({to})"))?;
     row(out, "request", &request_line(record))?;
@@ -135,6 +132,18 @@ fn write_decision(out: &mut impl Write, record: &Value) -> io::Result<()> {
     if masked.is_empty() { Ok(()) } else { row(out, "masked", &masked.join(", ")) }
 }
 
+/// By what the caller proved who it is.
+fn write_proofs(out: &mut impl Write, record: &Value) -> io::Result<()> {
+    if list(record, "/masked").any(|masked| masked == "/source/jwt") {
+        row(out, "", "proven by a JWT-SVID")?;
+    }
+    let Some(certificate) = record.pointer("/source/certificate").filter(|it| !it.is_null()) else {
+        return Ok(());
+    };
+    let (serial, end) = (text(certificate, "/serial"), text(certificate, "/not_after"));
+    row(out, "", &format!("proven by an X.509-SVID, serial {serial}, valid until {end}"))
+}
+
 fn write_end(out: &mut impl Write, record: &Value) -> io::Result<()> {
     let at = |pointer| text(record, pointer);
     let sizes = format!("{} bytes in, {} out", at("/request/bytes"), at("/response/bytes"));
@@ -151,17 +160,24 @@ fn write_refused(out: &mut impl Write, record: &Value) -> io::Result<()> {
     writeln!(out, "refused before a decision: {}", at("/refused/reason"))?;
     row(out, "time", &format!("{} to {}", at("/refused/first"), at("/refused/last")))?;
     let count = at("/refused/count");
-    row(
-        out,
-        "source",
-        &format!("{}, {count} times at {}", at("/refused/source"), at("/refused/stage")),
-    )?;
+    let times = if count == "1" { "once".to_owned() } else { format!("{count} times") };
+    let (source, stage) = (at("/refused/source"), at("/refused/stage"));
+    row(out, "source", &format!("{source}, {times} at {stage}"))?;
     for claimed in list(record, "/refused/claimed") {
-        let [id, serial, sha256] =
-            ["/spiffe_id", "/serial", "/sha256"].map(|field| text(claimed, field));
-        row(out, "claims", &format!("{id}, serial {serial}, sha256 {sha256}"))?;
+        write_claimed(out, claimed)?;
     }
     row(out, "detail", &at("/refused/detail"))
+}
+
+/// A token has no serial number, a certificate that does not parse nothing but its bytes.
+fn write_claimed(out: &mut impl Write, claimed: &Value) -> io::Result<()> {
+    let fields = [("", "/spiffe_id"), ("serial ", "/serial"), ("sha256 ", "/sha256")];
+    let parts: Vec<_> = fields
+        .into_iter()
+        .filter(|(_, field)| claimed.pointer(field).is_some_and(|value| !value.is_null()))
+        .map(|(name, field)| format!("{name}{}", text(claimed, field)))
+        .collect();
+    if parts.is_empty() { Ok(()) } else { row(out, "claims", &parts.join(", ")) }
 }
 
 fn row(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
@@ -204,98 +220,4 @@ pub(super) fn text<'a>(record: &'a Value, pointer: &str) -> Cow<'a, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::*;
-
-    const DECISION: &str = r#"{"v":1,"seq":42,"id":"01a3185c-5000-7101-8101-010101010101","time":"2027-01-15T08:00:00.012345Z","kind":"decision","source":{"spiffe_id":"spiffe://td/web","trust_domain":"td","address":{"ip":"10.0.0.1","port":4711},"certificate":{"serial":"0a","not_after":"2027-01-15T09:00:00.000000Z"}},"destination":{"spiffe_id":"spiffe://td/orders","service":"orders"},"request":{"direction":"inbound","method":"GET","scheme":"https","host":"orders","path":"/a\u001b[2J\u202eb","query":{"id":["***","***"]},"route":"default","headers":{"accept":["*/*"]}},"decision":{"outcome":"deny","ground":null,"reason":"forbidden","policies":[{"id":"no-web","file":"orders.cedar","line":7}],"errors":[]},"policy":{"repository":"https://git.example/p.git","ref":"main","commit":"4f1c","digest":"sha256:ab","signer":null},"masked":["/request/query"]}"#;
-    const END: &str = r#"{"kind":"end","of":42,"response":{"status":403,"bytes":51},"request":{"bytes":0},"tries":0,"duration_us":1500,"flags":[]}"#;
-
-    #[test]
-    fn a_denial_names_its_rule_and_shows_nothing_that_moves_the_cursor() {
-        let records = [DECISION, END].map(|line| serde_json::from_str(line).unwrap());
-        let mut out = Vec::new();
-        write_records(&mut out, &records, Format::Pretty).unwrap();
-        expect![[r#"
-            deny: forbidden
-              decision    01a3185c-5000-7101-8101-010101010101 (record 42)
-              time        2027-01-15T08:00:00.012345Z
-              source      spiffe://td/web from 10.0.0.1:4711
-                          certificate 0a, valid until 2027-01-15T09:00:00.000000Z
-              destination orders (spiffe://td/orders)
-              request     GET https://orders/a\u{1b}[2J\u{202e}b?id=***&id=***
-              route       default (inbound)
-              headers     accept: */*
-              decided by  orders.cedar:7  `no-web`
-              policy      https://git.example/p.git main at commit 4f1c
-                          sha256:ab, no signer
-              masked      /request/query
-              end         status 403, 0 bytes in, 51 out, tries 0, 1.500 ms
-        "#]]
-        .assert_eq(&String::from_utf8(out).unwrap());
-    }
-
-    #[test]
-    fn a_decision_on_an_exchange_in_flight_says_so() {
-        for (of, expected) in [("17", "is record 17"), ("null", "is lost")] {
-            let again = DECISION.replace("\"seq\":42,", &format!("\"seq\":42,\"of\":{of},"));
-            let record = serde_json::from_str(&again).unwrap();
-            let mut out = Vec::new();
-            write_records(&mut out, &[record], Format::Pretty).unwrap();
-            let text = String::from_utf8(out).unwrap();
-            let line = text.lines().nth(2).unwrap();
-            let expected = format!("decided again while in flight: the first decision {expected}");
-            assert_eq!(line.trim_start(), expected);
-        }
-    }
-
-    #[test]
-    fn a_refusal_names_who_claimed_to_be_whom_and_by_which_certificate() {
-        let record = r#"{"kind":"refused","refused":{"stage":"tls","reason":"svid.expired","source":"10.0.0.0/24","count":2,"first":"T1","last":"T2","claimed":[{"spiffe_id":"spiffe://td/\u001b","serial":"9f01","sha256":"ab12"},{"spiffe_id":null,"serial":null,"sha256":"cd34"}],"detail":"it ended"}}"#;
-        let mut out = Vec::new();
-        write_records(&mut out, &[serde_json::from_str(record).unwrap()], Format::Pretty).unwrap();
-        expect![[r#"
-            refused before a decision: svid.expired
-              time        T1 to T2
-              source      10.0.0.0/24, 2 times at tls
-              claims      spiffe://td/\u{1b}, serial 9f01, sha256 ab12
-              claims      -, serial -, sha256 cd34
-              detail      it ended
-        "#]]
-        .assert_eq(&String::from_utf8(out).unwrap());
-    }
-
-    const ID: &str = "01a3185c-5000-7101-8101-010101010101";
-
-    fn run_with(id: Option<&str>, dir: &Path) -> anyhow::Result<Exit> {
-        let id = id.map(str::to_owned);
-        run(Args { id, log: LogArgs::of(dir), format: Format::Pretty })
-    }
-
-    #[test]
-    fn an_id_that_is_not_there_is_no_and_one_that_is_none_could_not_run() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(run_with(Some(ID), dir.path()).unwrap(), Exit::No);
-        assert_eq!(run_with(None, dir.path()).unwrap(), Exit::No);
-        assert!(run_with(Some("x"), dir.path()).is_err());
-    }
-
-    #[test]
-    fn without_an_id_the_last_decision_that_is_no_allow_is_explained() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("decisions-20261121T100000Z-00000000000000000001.ndjson");
-        let line = |id: &str, outcome: &str| {
-            format!("{{\"id\":\"{id}\",\"decision\":{{\"outcome\":\"{outcome}\"}}}}\n")
-        };
-        let other = ID.replace("01a3", "01a4");
-        let allowed = line(&ID.replace("01a3", "01a5"), "allow");
-        std::fs::write(&file, allowed.clone()).unwrap();
-        assert_eq!(last_not_allowed(dir.path()).unwrap(), Vec::<Value>::new());
-        let lines = [line(ID, "deny"), line(&other, "error"), allowed].concat();
-        std::fs::write(&file, lines).unwrap();
-        let found = last_not_allowed(dir.path()).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0]["id"], other);
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! Every reason by which a connection or a caller is refused before there is a decision: the page
-//! `docs/reasons.md`.
+//! Every reason by which a connection, a caller or a request is refused before there is a decision, and
+//! the troubles of our own that are told of: the page `docs/reasons.md`.
 //!
 //! The codes themselves stand where the rules are checked; this list says of each what it means, where
 //! the rule is written and what the peer hears. A test holds the two together in both directions.
@@ -21,15 +21,20 @@ const EXPIRED: &str = "certificate_expired";
 const UNKNOWN_CA: &str = "unknown_ca";
 const REVOKED: &str = "certificate_revoked";
 const NONE: &str = "(none)";
+const BAD_REQUEST: &str = "(status 400)";
+const UNAUTHENTICATED: &str = "(status 401)";
 
 /// The reasons by what they are about, each list with its heading.
-pub const REASONS: [(&str, &[Reason]); 7] = [
+pub const REASONS: [(&str, &[Reason]); 10] = [
     ("The leaf: `svid`", SVID),
     ("The chain and its bundle: `trust`", TRUST),
     ("The peer: `peer`", PEER),
     ("The handshake: `tls`", TLS),
     ("The token: `jwt`", JWT),
+    ("The request: `request` and `http`", REQUEST),
     ("Our own identity: `identity`", IDENTITY),
+    ("Our own clock: `clock`", CLOCK),
+    ("Troubles of our own, which refuse nobody: `identity` and `jwt`", TROUBLES),
     ("What makes a text no SPIFFE ID: `id`", ID),
 ];
 
@@ -110,45 +115,84 @@ const TLS: &[Reason] = &[
 
 #[rustfmt::skip]
 const JWT: &[Reason] = &[
-    reason("jwt.missing", "There is no `Authorization` where a JWT-SVID is required.", "JWT-SVID §5.2", NONE),
-    reason("jwt.two_authorizations", "There is more than one `Authorization`.", "RFC 9110 §5.3", NONE),
-    reason("jwt.not_bearer", "`Authorization` has another scheme than `Bearer`.", "JWT-SVID §5.2", NONE),
-    reason("jwt.empty", "`Authorization: Bearer` holds no token.", "JWT-SVID §5.2", NONE),
-    reason("jwt.other_workload", "Certificate and token hold, and name two workloads: the text names both.", "", NONE),
-    reason("jwt.too_large", "The token or its header is larger than is read before anything is proven, or its claims hold more values than are kept.", "", NONE),
-    reason("jwt.not_compact", "The token is not three parts of base64url.", "JWT-SVID §1, RFC 7515 §3.1", NONE),
-    reason("jwt.base64", "A part is no base64url without padding and spare bits.", "RFC 7515 §2", NONE),
-    reason("jwt.malformed", "The header or the claims are no JSON object.", "RFC 7519 §4", NONE),
-    reason("jwt.duplicate_member", "The header or the claims have a member twice.", "RFC 7519 §4", NONE),
-    reason("jwt.too_deep", "The header or the claims are nested too deep.", "", NONE),
-    reason("jwt.algorithm", "The algorithm is absent or none of those that a JWT-SVID may have.", "JWT-SVID §2.1", NONE),
-    reason("jwt.type", "The header's type is neither `JWT` nor `JOSE`.", "JWT-SVID §2.3", NONE),
-    reason("jwt.header_type", "A member of the header is no text, or a longer one than is read.", "JWT-SVID §2", NONE),
-    reason("jwt.header_member", "The header has more than `alg`, `kid` and `typ`.", "JWT-SVID §2", NONE),
-    reason("jwt.claim_type", "A claim is not of its type.", "RFC 7519 §4.1", NONE),
-    reason("jwt.no_subject", "The token has no subject.", "JWT-SVID §3.1", NONE),
-    reason("jwt.noncanonical_subject", "The subject is not a canonical SPIFFE ID; the text says which rule it breaks.", "JWT-SVID §3.1", NONE),
-    reason("jwt.root_path", "The subject has no path, so it names a trust domain and no workload.", "JWT-SVID §3.1", NONE),
-    reason("jwt.no_bundle", "There is no JWT bundle of the subject's trust domain; no other is tried.", "Workload API §6.3", NONE),
-    reason("jwt.unknown_key", "The bundle of the subject's trust domain has no usable key of that name.", "JWT-SVID §2.2", NONE),
-    reason("jwt.no_key_id", "The token names no key, and the bundle has not exactly one.", "JWT-SVID §2.2", NONE),
-    reason("jwt.key_algorithm", "The key is not one that verifies the token's algorithm.", "JWT-SVID §2.1", NONE),
-    reason("jwt.signature", "The signature is wrong.", "RFC 7515 §5.2", NONE),
-    reason("jwt.no_audience", "The token has no audience.", "JWT-SVID §3.2", NONE),
-    reason("jwt.audience", "The token is for another audience.", "JWT-SVID §3.2", NONE),
-    reason("jwt.date", "A claim is a time that cannot be represented.", "RFC 7519 §2", NONE),
-    reason("jwt.no_expiry", "The token has no expiry.", "JWT-SVID §3.3", NONE),
-    reason("jwt.expired", "The token's time is over.", "JWT-SVID §3.3", NONE),
-    reason("jwt.not_yet_valid", "The token's time has not begun.", "RFC 7519 §4.1.5", NONE),
-    reason("jwt.issued_in_future", "The token says that it was issued later than now.", "RFC 7519 §4.1.6", NONE),
+    reason("jwt.missing", "There is no `Authorization` where a JWT-SVID is required.", "JWT-SVID §5.2", UNAUTHENTICATED),
+    reason("jwt.two_authorizations", "There is more than one `Authorization`; a head over the wire is refused first, as `request.duplicate_header`.", "RFC 9110 §5.3", UNAUTHENTICATED),
+    reason("jwt.not_bearer", "`Authorization` has another scheme than `Bearer`.", "JWT-SVID §5.2", UNAUTHENTICATED),
+    reason("jwt.empty", "`Authorization: Bearer` holds no token.", "JWT-SVID §5.2", UNAUTHENTICATED),
+    reason("jwt.other_workload", "Certificate and token hold, and name two workloads: the text names both.", "", UNAUTHENTICATED),
+    reason("jwt.too_large", "The token or its header is larger than is read before anything is proven, or its claims hold more values than are kept.", "", UNAUTHENTICATED),
+    reason("jwt.not_compact", "The token is not three parts of base64url.", "JWT-SVID §1, RFC 7515 §3.1", UNAUTHENTICATED),
+    reason("jwt.base64", "A part is no base64url without padding and spare bits.", "RFC 7515 §2", UNAUTHENTICATED),
+    reason("jwt.malformed", "The header or the claims are no JSON object.", "RFC 7519 §4", UNAUTHENTICATED),
+    reason("jwt.duplicate_member", "The header or the claims have a member twice.", "RFC 7519 §4", UNAUTHENTICATED),
+    reason("jwt.too_deep", "The header or the claims are nested too deep.", "", UNAUTHENTICATED),
+    reason("jwt.algorithm", "The algorithm is absent or none of those that a JWT-SVID may have.", "JWT-SVID §2.1", UNAUTHENTICATED),
+    reason("jwt.type", "The header's type is neither `JWT` nor `JOSE`.", "JWT-SVID §2.3", UNAUTHENTICATED),
+    reason("jwt.header_type", "A member of the header is no text, or a longer one than is read.", "JWT-SVID §2", UNAUTHENTICATED),
+    reason("jwt.header_member", "The header has more than `alg`, `kid` and `typ`.", "JWT-SVID §2", UNAUTHENTICATED),
+    reason("jwt.claim_type", "A claim is not of its type.", "RFC 7519 §4.1", UNAUTHENTICATED),
+    reason("jwt.no_subject", "The token has no subject.", "JWT-SVID §3.1", UNAUTHENTICATED),
+    reason("jwt.noncanonical_subject", "The subject is not a canonical SPIFFE ID; the text says which rule it breaks.", "JWT-SVID §3.1", UNAUTHENTICATED),
+    reason("jwt.root_path", "The subject has no path, so it names a trust domain and no workload.", "JWT-SVID §3.1", UNAUTHENTICATED),
+    reason("jwt.no_bundle", "There is no JWT bundle of the subject's trust domain; no other is tried.", "Workload API §6.3", UNAUTHENTICATED),
+    reason("jwt.unknown_key", "The bundle of the subject's trust domain has no usable key of that name.", "JWT-SVID §2.2", UNAUTHENTICATED),
+    reason("jwt.no_key_id", "The token names no key, and the bundle has not exactly one.", "JWT-SVID §2.2", UNAUTHENTICATED),
+    reason("jwt.key_algorithm", "The key is not one that verifies the token's algorithm.", "JWT-SVID §2.1", UNAUTHENTICATED),
+    reason("jwt.signature", "The signature is wrong.", "RFC 7515 §5.2", UNAUTHENTICATED),
+    reason("jwt.no_audience", "The token has no audience.", "JWT-SVID §3.2", UNAUTHENTICATED),
+    reason("jwt.audience", "The token is for another audience.", "JWT-SVID §3.2", UNAUTHENTICATED),
+    reason("jwt.date", "A claim is a time that cannot be represented.", "RFC 7519 §2", UNAUTHENTICATED),
+    reason("jwt.no_expiry", "The token has no expiry.", "JWT-SVID §3.3", UNAUTHENTICATED),
+    reason("jwt.expired", "The token's time is over.", "JWT-SVID §3.3", UNAUTHENTICATED),
+    reason("jwt.not_yet_valid", "The token's time has not begun.", "RFC 7519 §4.1.5", UNAUTHENTICATED),
+    reason("jwt.issued_in_future", "The token says that it was issued later than now.", "RFC 7519 §4.1.6", UNAUTHENTICATED),
+];
+
+#[rustfmt::skip]
+const REQUEST: &[Reason] = &[
+    reason("request.target_form", "The request target is not a path.", "RFC 9112 §3.2", BAD_REQUEST),
+    reason("request.empty_segment", "The path has an empty segment (`//`).", "", BAD_REQUEST),
+    reason("request.dot_segment", "The path has a dot segment.", "RFC 3986 §5.2.4", BAD_REQUEST),
+    reason("request.encoded_slash", "The path has an encoded slash or backslash.", "", BAD_REQUEST),
+    reason("request.path_byte", "The path has a byte that must not stand in a path.", "RFC 3986 §3.3", BAD_REQUEST),
+    reason("request.percent_encoding", "The path has an invalid or doubled percent-encoding.", "RFC 3986 §2.1", BAD_REQUEST),
+    reason("request.query", "The query is too long, has too many pairs or a byte that must not stand in it.", "RFC 3986 §3.4", BAD_REQUEST),
+    reason("request.host", "There is no host, or more than one.", "RFC 9112 §3.2", BAD_REQUEST),
+    reason("request.host_mismatch", "The host in the target and the `Host` header differ.", "RFC 9112 §3.2.2", BAD_REQUEST),
+    reason("request.duplicate_header", "A header that may stand once, such as `Authorization`, stands twice.", "RFC 9110 §5.3", BAD_REQUEST),
+    reason("request.header_byte", "A header has an invalid name or value.", "RFC 9110 §5.5", BAD_REQUEST),
+    reason("request.connection_header", "`Connection` names a header that may not be removed.", "RFC 9110 §7.6.1", BAD_REQUEST),
+    reason("request.method", "The method is not allowed here.", "", BAD_REQUEST),
+    reason("request.upgrade", "The protocol upgrade that is asked for is not supported.", "RFC 9110 §7.8", BAD_REQUEST),
+    reason("request.no_route", "No route has the host and the path.", "", "(status 404)"),
+    reason("request.malformed", "The head is not one of HTTP.", "RFC 9112 §2.2", BAD_REQUEST),
+    reason("request.head_too_large", "The head is larger than is read.", "", "(status 431 or 414)"),
+    reason("request.body", "The caller's body broke off while a permitted request was sent on.", "", BAD_REQUEST),
+    reason("http.protocol", "The connection broke a rule of HTTP/2 and was ended.", "RFC 9113 §5.4.1", NONE),
 ];
 
 #[rustfmt::skip]
 const IDENTITY: &[Reason] = &[
     reason("identity.unavailable", "There is no SVID of our own yet.", "Workload API §5.2.1", NONE),
     reason("identity.expired", "Our own SVID's time is over and no newer one came.", "RFC 5280 §4.1.2.5", NONE),
-    reason("clock.suspect", "Our clock is earlier than our release, our last record or our own SVID.", "RFC 5280 §4.1.2.5", NONE),
     reason("identity.withdrawn", "Our own SVID was withdrawn by its source.", "Workload API §5.2.1", NONE),
+];
+
+#[rustfmt::skip]
+const CLOCK: &[Reason] = &[
+    reason("clock.suspect", "Our clock is earlier than our release, our last record or our own SVID.", "RFC 5280 §4.1.2.5", NONE),
+];
+
+/// What readiness, `portreeve status` and events of kind `identity` say while it serves on.
+#[rustfmt::skip]
+const TROUBLES: &[Reason] = &[
+    reason("identity.stale", "Our own SVID is near its end and no newer one came.", "Workload API §5.2.1", NONE),
+    reason("identity.source_lost", "Nothing is heard of the source of our identity; what it last said stands.", "Workload API §5.2.1", NONE),
+    reason("identity.update_rejected", "The source gave an update that cannot be used; what was before stands.", "Workload API §5.2.1", NONE),
+    reason("identity.withdrawing", "The source says that we have no identity; after a grace ours is withdrawn.", "Workload API §5.2.1", NONE),
+    reason("identity.bundle_rejected", "A bundle of a foreign trust domain cannot be used, so nobody of it is trusted.", "Workload API §5.2.1", NONE),
+    reason("jwt.no_bundles", "A listener takes JWT-SVIDs, and there are no JWT bundles yet: not ready.", "Workload API §6.2.2", NONE),
+    reason("jwt.bundles_not_updated", "No newer JWT bundles come; the last ones stand.", "Workload API §6.2.2", NONE),
 ];
 
 #[rustfmt::skip]
@@ -170,106 +214,4 @@ pub fn find(code: &str) -> Option<&'static Reason> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::fmt::Write as _;
-    use std::path::Path;
-
-    use super::*;
-
-    const HEAD: &str = "\
-# Why a connection or a caller is refused
-
-A connection that is refused before there is a decision is counted in a record of kind `refused`
-(`schemas/record.json`) and in the metrics, and makes one line in the log. All three carry one of these
-codes; a code keeps its meaning. The record and the line name the SPIFFE ID that the peer claims, and the
-serial number and the SHA-256 of its certificate. Nothing of that is proven.
-
-A refused client is told no more than the TLS alert; our log says the rest.
-
-What is accepted on purpose, since the standard only recommends it or leaves it to who issues:
-
-- A leaf without basicConstraints or without extendedKeyUsage, and one whose subjectAltName is not
-  critical although its subject is empty.
-- An issuer without SPIFFE ID, and one whose SPIFFE ID names another trust domain than its leaves.
-- An issuer without SPIFFE ID whose keyUsage is not critical, and such a root without keyUsage.
-- A root whose own signature uses SHA-1: nobody verifies it.
-- Without a list of revoked certificates (CRL) nothing is revoked. A list counts only for certificates
-  of the key that signed it, and it still revokes what it lists after its `nextUpdate`.
-";
-
-    fn page() -> String {
-        let mut page = HEAD.to_owned();
-        for (heading, reasons) in REASONS {
-            let _ = write!(
-                page,
-                "\n## {heading}\n\n| code | it says | rule | alert |\n|---|---|---|---|\n"
-            );
-            for Reason { code, says, section, alert } in reasons {
-                let _ = writeln!(page, "| `{code}` | {says} | {section} | {alert} |");
-            }
-        }
-        page
-    }
-
-    #[test]
-    fn the_page_lists_every_reason() {
-        expect_test::expect_file!["../../../docs/reasons.md"].assert_eq(&page());
-    }
-
-    /// The families whose codes may stand nowhere but in this list and where they arise.
-    const FAMILIES: [&str; 8] =
-        ["svid.", "trust.", "peer.", "tls.", "jwt.", "identity.", "clock.", "id."];
-    /// Troubles of our own identity that are told of and refuse nobody.
-    const TROUBLES: [&str; 7] = [
-        "identity.bundle_rejected",
-        "identity.source_lost",
-        "identity.stale",
-        "identity.update_rejected",
-        "identity.withdrawing",
-        "jwt.bundles_not_updated",
-        "jwt.no_bundles",
-    ];
-
-    /// Every string literal of the code that is spelt like a reason.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test reads the code, the core reads nothing"
-    )]
-    fn literals(folder: &Path, found: &mut BTreeSet<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() {
-                if name != "tests" {
-                    literals(&path, found);
-                }
-            } else if name.ends_with(".rs") && !["tests.rs", "reasons.rs"].contains(&name) {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                found.extend(code.split('"').filter(|part| is_code(part)).map(str::to_owned));
-            }
-        }
-    }
-
-    fn is_code(text: &str) -> bool {
-        let name = FAMILIES.iter().find_map(|family| text.strip_prefix(family));
-        name.is_some_and(|name| {
-            !name.is_empty() && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-        })
-    }
-
-    #[test]
-    fn every_reason_that_the_code_gives_is_listed_and_every_listed_one_is_given() {
-        let mut given = BTreeSet::new();
-        literals(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut given);
-        given.retain(|code| !TROUBLES.contains(&code.as_str()));
-        let listed: Vec<_> = REASONS.iter().flat_map(|(_, reasons)| *reasons).collect();
-        let codes: BTreeSet<_> = listed.iter().map(|reason| reason.code.to_owned()).collect();
-        assert_eq!(given.difference(&codes).collect::<Vec<_>>(), Vec::<&String>::new(), "unlisted");
-        assert_eq!(codes.difference(&given).collect::<Vec<_>>(), Vec::<&String>::new(), "unused");
-        assert_eq!(listed.len(), codes.len(), "a code stands twice");
-        assert_eq!(find("svid.expired").unwrap().alert, "certificate_expired");
-        assert_eq!(find("svid"), None);
-    }
-}
+mod tests;
