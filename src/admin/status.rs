@@ -141,6 +141,12 @@ pub struct ListenerStatus {
     /// With the port that the system gave.
     pub address: String,
     pub mode: String,
+    /// How callers prove who they are: `x509`, `jwt`, `both` or `either`.
+    #[serde(default)]
+    pub callers: String,
+    /// A caller's JWT-SVID must be for one of these; empty where none is taken.
+    #[serde(default)]
+    pub audience: Vec<String>,
     pub connections: u64,
 }
 

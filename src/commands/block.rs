@@ -10,23 +10,26 @@ use super::status::AdminArgs;
 use super::{Exit, Format, printable};
 use crate::admin::{self, client};
 use crate::identity::Denial;
+use crate::identity::deny_list::MAX_REASON_BYTES;
 
 /// Whoever is to be blocked for longer is blocked until that is lifted.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Block a peer at a running sidecar
+/// Block a caller at a running sidecar
 ///
-/// Names a SPIFFE ID, or a whole trust domain as `spiffe://td`. New connections of it are refused, open
-/// ones are cut within a second, and its JWT-SVIDs are refused. The entry is recorded, and kept over a
-/// restart in `state_dir`/deny-list.json. It prints the entry; with --list all of them.
+/// Names a SPIFFE ID, or a whole trust domain as `spiffe://td`. As a caller by X.509-SVID its new
+/// connections are refused and its open ones cut within a second; as a caller by JWT-SVID its new
+/// requests are refused and its open exchanges ended. Only callers are meant: an upstream of that name
+/// is still connected to. The entry is recorded, and kept over a restart in
+/// `state_dir`/deny-list.json. It prints the entry; with --list all of them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The SPIFFE ID, or `spiffe://td` for all of a trust domain
     #[arg(value_name = "ID", required_unless_present = "list", value_parser = spiffe_id)]
     id: Option<SpiffeId>,
-    /// Why: it stands in the records and in the sidecar's log
-    #[arg(long, value_name = "TEXT", required_unless_present = "list")]
+    /// Why, in 1 to 512 bytes: it stands in the records and in the sidecar's log
+    #[arg(long, value_name = "TEXT", required_unless_present = "list", value_parser = reason)]
     reason: Option<String>,
     /// For how long, such as 90s, 30m, 2h or 7d; until `unblock` if nothing is said
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
@@ -61,6 +64,9 @@ pub(super) struct UnblockArgs {
     id: SpiffeId,
     #[command(flatten)]
     admin: AdminArgs,
+    /// How it is printed: JSON is a list of the entry, and an empty one where it was not blocked
+    #[arg(long, value_enum, default_value = "pretty")]
+    format: Format,
 }
 
 const UNBLOCK_AFTER_HELP: &str = "\
@@ -99,14 +105,18 @@ pub(super) fn unblock(args: UnblockArgs) -> anyhow::Result<Exit> {
     let asked = admin::Unblock { spiffe_id: id.clone() };
     let answer = runtime.block_on(client::post(&socket, "/unblock", &asked))?;
     let mut out = std::io::stdout().lock();
-    match read::<Option<Denial>>(answer)? {
-        Some(gone) => writeln!(out, "no longer {}", words(&gone))?,
-        None => {
+    let gone = read::<Option<Denial>>(answer)?;
+    let exit = if gone.is_some() { Exit::Good } else { Exit::No };
+    match (args.format, gone) {
+        (Format::Json, gone) => {
+            writeln!(out, "{}", serde_json::to_string(&Vec::from_iter(gone))?)?;
+        }
+        (Format::Pretty, Some(gone)) => writeln!(out, "no longer {}", words(&gone))?,
+        (Format::Pretty, None) => {
             writeln!(out, "not blocked: {id}; `portreeve block --list` shows who is")?;
-            return Ok(Exit::No);
         }
     }
-    Ok(Exit::Good)
+    Ok(exit)
 }
 
 fn read<T: serde::de::DeserializeOwned>(mut answer: serde_json::Value) -> anyhow::Result<T> {
@@ -123,6 +133,13 @@ fn words(entry: &Denial) -> String {
 
 fn spiffe_id(text: &str) -> Result<SpiffeId, String> {
     SpiffeId::parse(text).map_err(|error| error.to_string())
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() || text.len() > MAX_REASON_BYTES {
+        true => Err(format!("a reason has 1 to {MAX_REASON_BYTES} bytes, and not only spaces")),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -154,6 +171,17 @@ mod tests {
         for text in ["", "s", "2", "2w", "0h", "-2h", "2 h", "367d", "99999999999999999999s", "2é"]
         {
             assert!(span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_says_something_and_has_an_end() {
+        for text in ["its key leaked".to_owned(), "x".repeat(MAX_REASON_BYTES)] {
+            assert_eq!(reason(&text), Ok(text.clone()));
+        }
+        for text in [String::new(), "  ".to_owned(), "x".repeat(MAX_REASON_BYTES + 1)] {
+            let error = reason(&text).unwrap_err();
+            assert!(error.contains("1 to 512 bytes"), "{error}");
         }
     }
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use portreeve_core::request::{Enforcement, Relaxed};
 use serde_json::json;
 
-use super::{Exit, Format};
+use super::policy::report::counted;
+use super::{Exit, Format, callers};
 use crate::config::{self, Config, LoadError};
 use crate::loader::Source;
 use crate::{audit, forward, identity, store};
@@ -85,7 +86,8 @@ fn summary(config: &Config) -> String {
         identity::Source::WorkloadApi { socket } => format!("Workload API at {}", socket.display()),
         identity::Source::Files(files) => {
             let (domains, certificate) = (files.bundles.len(), files.certificate.display());
-            format!("{certificate} and the bundles of {domains} trust domains")
+            let bundles = counted(domains, "bundle");
+            format!("{certificate} and {bundles} of trust domains")
         }
     };
     let mut line = |name: &str, value: String| {
@@ -99,7 +101,9 @@ fn summary(config: &Config) -> String {
             Enforcement::Enforce => "enforced",
             Enforcement::Shadow | Enforcement::Probe => "NOT enforced",
         };
-        line("listener", format!("{} on {}, mTLS, {mode}", listener.name, listener.address));
+        let proof = &listener.callers;
+        let callers = callers::in_words(callers::code(proof.proof), &proof.audience);
+        line("listener", format!("{} on {}, {callers}, {mode}", listener.name, listener.address));
         for route in &listener.routes {
             line("  route", route_in_words(route));
         }
@@ -201,7 +205,7 @@ mod tests {
         expect![[r#"
             service    orders
             identity   Workload API at /run/spire/agent.sock
-            listener   public on [::]:8443, mTLS, NOT enforced
+            listener   public on [::]:8443, callers by either X.509-SVID (mTLS) or JWT-SVID for `spiffe://prod.example.org/ns/shop/sa/orders` or `orders`, NOT enforced
               route    order: GET|PUT shop.example.org|*.shop.example.org|shop.example.org:8443/orders/{id} -> grpc
               route    files: * */files/{rest...} -> app
               route    default: * */* -> app

@@ -14,6 +14,7 @@ use policy::report::printable;
 
 mod block;
 mod call;
+mod callers;
 mod config_check;
 mod conformance;
 mod demo;

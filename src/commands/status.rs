@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use portreeve_core::Timestamp;
 use portreeve_core::policy::Ways;
 
-use super::{Exit, Format};
+use super::policy::report::counted;
+use super::{Exit, Format, callers};
 use crate::admin::{self, PartState, SourceTrouble, Status};
 use crate::config;
 
@@ -116,7 +117,10 @@ fn in_words(status: &Status) -> String {
     let heard = source.last_answer.map_or("never".to_owned(), |at| format!("{} ago", age(at)));
     line("  source", format!("{}, last heard {heard}", source.source));
     if let Some(SourceTrouble { reason, text, since }) = &source.trouble {
-        line("  trouble", format!("for {}: {text} ({reason})", age(*since)));
+        // Where it is why a part is not ready, it has been said above.
+        let is_told = status.readiness.parts.iter().any(|part| part.text == *text);
+        let text = if is_told { String::new() } else { format!(": {text}") };
+        line("  trouble", format!("for {}{text} ({reason})", age(*since)));
     }
     for (name, text) in &source.unusable_bundles {
         line("  unusable", format!("{name}: {text}"));
@@ -138,8 +142,11 @@ fn in_words(status: &Status) -> String {
         line("  error", error.clone());
     }
     for listener in &status.listeners {
-        let admin::ListenerStatus { name, address, mode, connections } = listener;
-        line("listener", format!("{name} on {address}, {mode}, {connections} connections"));
+        let admin::ListenerStatus { name, address, mode, callers, audience, connections } =
+            listener;
+        let callers = callers::in_words(callers, audience);
+        let connections = counted(*connections, "connection");
+        line("listener", format!("{name} on {address}, {callers}, {mode}, {connections}"));
     }
     if let Some(address) = &status.health {
         line("health", format!("probes and metrics on http://{address}"));
@@ -277,6 +284,34 @@ mod tests {
                 log        /log, written; next record 7, 0 queued, 0 lost
                 health     probes and metrics on http://127.0.0.1:9090
             "#]],
+        );
+    }
+
+    #[test]
+    fn a_trouble_that_a_part_tells_is_told_once_and_a_listener_says_who_may_call() {
+        let mut status = sample();
+        let text = "the files cannot be used: no key".to_owned();
+        let part = Part::degraded("identity", "identity.update_rejected", text.clone());
+        status.readiness.parts = vec![part];
+        let (reason, since) = ("identity.update_rejected".to_owned(), status.now);
+        status.identity_source.trouble = Some(SourceTrouble { reason, text: text.clone(), since });
+        status.listeners = vec![admin::ListenerStatus {
+            name: "public".to_owned(),
+            address: "[::]:8443".to_owned(),
+            mode: "enforce".to_owned(),
+            callers: "jwt".to_owned(),
+            audience: vec!["orders".to_owned()],
+            connections: 1,
+        }];
+        let words = in_words(&status);
+        assert_eq!(words.matches(&text).count(), 1, "{words}");
+        assert!(words.contains("  trouble  for 0s (identity.update_rejected)\n"), "{words}");
+        let listener =
+            "public on [::]:8443, callers by JWT-SVID for `orders`, enforce, 1 connection\n";
+        assert!(words.contains(listener), "{words}");
+        status.readiness.parts.clear();
+        assert!(
+            in_words(&status).contains("  trouble  for 0s: the files cannot be used: no key (")
         );
     }
 

@@ -49,7 +49,7 @@ pub enum Failure {
     Unimplemented { path: PathBuf, message: String },
     #[error("the Workload API at `{path}` is unavailable: `{message}`")]
     Unavailable { path: PathBuf, message: String },
-    #[error("the Workload API at `{path}` failed with {code:?}: `{message}`")]
+    #[error("the Workload API at `{path}` failed: `{message}` ({})", code.description())]
     Status { path: PathBuf, code: Code, message: String },
     #[error(
         "the update of the Workload API at `{path}` is larger than we take: do fewer trust domains need \
@@ -87,9 +87,16 @@ impl Failure {
 
     pub(super) fn of_status(path: &Path, status: tonic::Status) -> Self {
         let (path, message) = (path.to_owned(), status.message().to_owned());
-        // A status with a cause was made on this side, because the connection broke.
-        if status.source().is_some() {
-            return Self::Lost { path, source: status.into() };
+        // A status with a cause was made on this side, because the connection broke. How it shows
+        // itself is for programmers: its message and the first of its causes say all.
+        if let Some(cause) = status.source() {
+            let mut first = cause;
+            while let Some(cause) = first.source() {
+                first = cause;
+            }
+            let first = Some(first.to_string()).filter(|first| !message.contains(first));
+            let words = [Some(message), first].into_iter().flatten().collect::<Vec<_>>();
+            return Self::Lost { path, source: words.join(": ").into() };
         }
         match status.code() {
             Code::PermissionDenied => Self::Denied { path, message },
@@ -144,5 +151,42 @@ impl Failure {
             cause = error.source();
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("http2 error")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_broken_connection_is_told_in_words_and_not_in_types() {
+        let path = Path::new("/run/api.sock");
+        let cause = Outer(io::Error::other("frame with invalid size"));
+        let mut status = tonic::Status::internal("h2 protocol error: http2 error");
+        status.set_source(std::sync::Arc::new(cause));
+        assert_eq!(
+            Failure::of_status(path, status).words(),
+            "the connection to `/run/api.sock` broke: does a SPIFFE Workload API listen there?: \
+             h2 protocol error: http2 error: frame with invalid size"
+        );
+        let status = tonic::Status::data_loss("gone");
+        assert_eq!(
+            Failure::of_status(path, status).words(),
+            "the Workload API at `/run/api.sock` failed: `gone` (Unrecoverable data loss or corruption)"
+        );
+    }
+
+    #[test]
+    fn what_files_hold_is_told_once() {
+        let trust_domain = portreeve_core::spiffe::TrustDomain::parse("a.test").unwrap();
+        let source = FileError::Update { source: UpdateError::EmptyBundle { trust_domain } };
+        assert_eq!(
+            Failure::Files { source }.words(),
+            "the files cannot be used: the bundle of our own trust domain `a.test` is empty"
+        );
     }
 }

@@ -125,7 +125,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkloadApi { socket } => write!(f, "Workload API at `{}`", socket.display()),
-            Self::Files(files) => write!(f, "files, with `{}`", files.certificate.display()),
+            Self::Files(files) => write!(f, "files: `{}`", files.certificate.display()),
         }
     }
 }

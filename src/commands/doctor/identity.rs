@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use portreeve_core::Timestamp;
-use portreeve_core::spiffe::{Issuer, TrustDomain};
+use portreeve_core::spiffe::{Issuer, SpiffeId, TrustDomain};
 use rustls::pki_types::CertificateDer;
 
+use super::super::policy::report::counted;
 use super::super::run::faults;
 use super::Check;
 use crate::audit::{self, Target};
@@ -18,10 +19,16 @@ use crate::tls::{Role, Trust};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A root is replaced long before its end; with less than this left, its rotation has failed.
 const ROOT_SOON_SECONDS: i64 = 3_600;
-const NO_SVID: &str = "not checked: there is no SVID";
+const JWT_BUNDLES: &str = "jwt bundles";
+const SKIPPED: &str = "not checked: see `identity source`";
 
-/// All checks of the identity; what needs an SVID fails where there is none.
-pub(super) async fn checks(settings: &Settings, log: &Target, clock: &Clock) -> Vec<Check> {
+/// All checks of the identity; what needs an SVID is skipped where there is none.
+pub(super) async fn checks(
+    settings: &Settings,
+    takes_tokens: bool,
+    log: &Target,
+    clock: &Clock,
+) -> Vec<Check> {
     let identity = identity::spawn(settings, clock.clone());
     let mut updates = identity.updates();
     let answered = tokio::time::timeout(PATIENCE, updates.changed()).await;
@@ -31,10 +38,13 @@ pub(super) async fn checks(settings: &Settings, log: &Target, clock: &Clock) -> 
             let trust = Trust::new(&snapshot.bundles, &snapshot.crls);
             checks.push(svid(&identity, &snapshot, &trust, clock));
             checks.push(bundles(&identity, &snapshot, &trust, clock));
+            if takes_tokens {
+                checks.push(jwt_bundles(settings, &snapshot.svid.id, clock).await);
+            }
         }
         None => {
-            let to_do = "see `identity source`";
-            checks.extend(["svid", "bundles"].map(|name| Check::fail(name, NO_SVID, to_do)));
+            let names = ["svid", "bundles"].into_iter().chain(takes_tokens.then_some(JWT_BUNDLES));
+            checks.extend(names.map(|name| Check::skip(name, SKIPPED)));
         }
     }
     checks.push(time(identity.newest().as_deref(), log, clock));
@@ -54,7 +64,12 @@ fn source(settings: &Settings, identity: &Identity, answered: bool) -> Check {
                 let pid = by.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
                 format!(", served by user {}{pid}", by.uid)
             });
-            Check::ok(name, format!("{place} answers{served_by}"))
+            match settings.source {
+                Source::WorkloadApi { .. } => {
+                    Check::ok(name, format!("{place} answers{served_by}"))
+                }
+                Source::Files(_) => Check::ok(name, format!("{place} is read")),
+            }
         }
         State::Waiting { reason } | State::Withdrawn { reason } if answered => {
             let to_do = "correct `identity.pick`, or the registration entry of this process";
@@ -122,13 +137,55 @@ fn bundles(identity: &Identity, snapshot: &Snapshot, trust: &Trust, clock: &Cloc
     let counts: Vec<String> = snapshot
         .bundles
         .iter()
-        .map(|(name, roots)| format!("`{name}` ({} roots)", roots.len()))
+        .map(|(name, roots)| format!("`{name}` ({})", counted(roots.len(), "root")))
         .collect();
-    let found = format!("{} trust domains: {}", counts.len(), counts.join(", "));
+    let found = format!("{}: {}", counted(counts.len(), "trust domain"), counts.join(", "));
     if concerns.is_empty() {
         return Check::ok("bundles", found);
     }
     Check::warn("bundles", found, concerns.join("\n"))
+}
+
+/// The keys that JWT-SVIDs are verified with, asked for as the sidecar does.
+async fn jwt_bundles(settings: &Settings, ours: &SpiffeId, clock: &Clock) -> Check {
+    let bundles = identity::jwt_bundles::spawn(settings, clock.clone());
+    let mut updates = bundles.updates();
+    let answered = tokio::time::timeout(PATIENCE, updates.changed()).await;
+    let state = bundles.state();
+    if state.received.is_none() {
+        let nothing = format!("nothing has come within {} s", PATIENCE.as_secs());
+        let found = state.failure.filter(|_| answered.is_ok()).unwrap_or(nothing);
+        return Check::fail(JWT_BUNDLES, found, what_to_do(&settings.source));
+    }
+    let authorities = bundles.authorities().load();
+    let counts: Vec<(TrustDomain, usize)> =
+        authorities.trust_domains().map(|(name, keys)| (name.clone(), keys)).collect();
+    keys(&counts, ours.trust_domain())
+}
+
+/// How many usable keys each trust domain has.
+pub(super) fn keys(counts: &[(TrustDomain, usize)], ours: &TrustDomain) -> Check {
+    let shown: Vec<String> =
+        counts.iter().map(|(name, keys)| format!("`{name}` ({})", counted(*keys, "key"))).collect();
+    let found = format!("{}: {}", counted(counts.len(), "trust domain"), shown.join(", "));
+    let with_keys = |(_, keys): &(TrustDomain, usize)| *keys > 0;
+    if !counts.iter().any(with_keys) {
+        let to_do =
+            "no token holds without a key: look at the JWT keys of what issues our identity";
+        let found = if counts.is_empty() { "no trust domain has keys" } else { &found };
+        return Check::fail(JWT_BUNDLES, found, to_do);
+    }
+    let missing = (!counts.iter().any(|(name, _)| name == ours)).then_some(ours);
+    let empty = counts.iter().filter(|domain| !with_keys(domain)).map(|(name, _)| name);
+    let concerns: Vec<String> = missing
+        .into_iter()
+        .chain(empty)
+        .map(|name| format!("no token of `{name}` holds: it has no key that can be used"))
+        .collect();
+    if concerns.is_empty() {
+        return Check::ok(JWT_BUNDLES, found);
+    }
+    Check::warn(JWT_BUNDLES, found, concerns.join("\n"))
 }
 
 /// What is wrong with one domain's roots together.

@@ -1,7 +1,7 @@
 //! `portreeve doctor`: looks at everything that a sidecar needs and says what to do about the rest.
 //!
 //! A configuration enters; one finding per check leaves. Each check looks by the code that the sidecar
-//! itself uses, changes nothing, and says nothing secret.
+//! itself uses, leaves everything as it was, and says nothing secret.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::policy::report::printable;
+use super::policy::report::{counted, printable};
 use super::{Exit, Format};
 use crate::clock::Clock;
 use crate::config::{self, Config, LoadError};
@@ -25,9 +25,10 @@ mod tests;
 /// Look at everything that a sidecar needs, and say what to do
 ///
 /// Checks the configuration, the identity source and the SVID that it gives, the trust bundles, the
-/// clock, the policy source, the log's directory, a running sidecar's readiness, and whether the
-/// service can be reached past the sidecar. Each finding is one line, with what to do below it where
-/// there is something to do. Nothing is changed, and no key is printed.
+/// clock, the policy source, the log's directory (where it makes a file and removes it), a running
+/// sidecar's readiness, and whether the service can be reached past the sidecar. Where a listener
+/// takes JWT-SVIDs, their keys too. Each finding is one line, with what to do below it where there is
+/// something to do. Nothing else is changed, and no key is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
@@ -42,6 +43,8 @@ pub(super) struct Args {
 
 const AFTER_HELP: &str = "\
 Run it as the sidecar's user: what another user may do says nothing.
+FAIL: the sidecar does not serve like this, or its service is reached past it. warn: it serves, and
+somebody should look, or something could not be looked at. skip: another check failed first.
 Exit code: 0 nothing failed, 1 a check failed, 2 it could not run
 
 Examples:
@@ -55,8 +58,10 @@ enum State {
     Ok,
     /// It works, and somebody should look.
     Warn,
-    /// The sidecar does not serve like this.
+    /// The sidecar does not serve like this, or is walked past.
     Fail,
+    /// Not looked at, because another check has failed: that one says what to do.
+    Skip,
 }
 
 /// What one check has found.
@@ -81,6 +86,10 @@ impl Check {
     fn fail(name: &str, found: impl Into<String>, to_do: impl Into<String>) -> Self {
         Self { state: State::Fail, to_do: Some(to_do.into()), ..Self::ok(name, found) }
     }
+
+    fn skip(name: &str, found: impl Into<String>) -> Self {
+        Self { state: State::Skip, ..Self::ok(name, found) }
+    }
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
@@ -95,7 +104,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         Err(LoadError::Invalid { path, errors }) => {
             let count = errors.as_slice().len();
             let text = errors.in_file(&path).to_string();
-            vec![Check::fail("configuration", format!("{count} errors"), text.trim_end())]
+            vec![Check::fail("configuration", counted(count, "error"), text.trim_end())]
         }
     };
     print(&checks, format, &mut io::stdout().lock())?;
@@ -106,7 +115,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
 /// Every check of a good configuration.
 async fn all(config: &Config, clock: &Clock, program: &str) -> Vec<Check> {
     let mut checks = vec![configuration(config)];
-    checks.extend(identity::checks(&config.identity, &config.log.target, clock).await);
+    let takes_tokens = config.listeners.iter().any(|l| l.callers.proof.takes_tokens());
+    let (identity, log) = (&config.identity, &config.log.target);
+    checks.extend(identity::checks(identity, takes_tokens, log, clock).await);
     checks.extend(policy::checks(&config.policy, program.as_ref()).await);
     checks.push(places::log(&config.log));
     checks.push(places::sidecar(&config.admin.socket).await);
@@ -139,12 +150,16 @@ fn print(checks: &[Check], format: Format, out: &mut impl Write) -> anyhow::Resu
             State::Ok => "ok  ",
             State::Warn => "warn",
             State::Fail => "FAIL",
+            State::Skip => "skip",
         };
         writeln!(out, "{state} {}: {}", printable(name), printable(found))?;
         for line in to_do.iter().flat_map(|text| text.lines()) {
             writeln!(out, "       {}", printable(line))?;
         }
     }
-    writeln!(out, "\n{} checks, {warned} warnings, {failed} failed", checks.len())?;
+    let (all, skipped) = (checks.len(), count(State::Skip));
+    let (all, warnings) = (counted(all, "check"), counted(warned, "warning"));
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    writeln!(out, "\n{all}: {failed} failed, {warnings}{skipped}")?;
     Ok(())
 }

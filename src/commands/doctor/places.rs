@@ -1,8 +1,9 @@
 //! The log's directory and the admin socket.
 
 use std::path::Path;
+use std::{fs, io};
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::statvfs;
 
 use super::Check;
 use crate::admin::{self, PartState, Readiness};
@@ -20,28 +21,52 @@ pub(super) fn log(settings: &audit::Settings) -> Check {
     };
     // A directory that is not there yet is made at the start, in the nearest one that is.
     let Some(found) = dir.ancestors().find(|path| path.exists()) else {
-        return Check::fail(name, format!("there is no `{}`", dir.display()), "make it");
+        return Check::fail(name, format!("there is no `{}`", dir.display()), "correct `log.dir`");
     };
-    let shown = found.display();
+    let place = match found == dir {
+        true => format!("`log.dir` `{}`", dir.display()),
+        false => {
+            let (dir, found) = (dir.display(), found.display());
+            format!("`log.dir` `{dir}` is not there yet; `{found}`, in which it will be made,")
+        }
+    };
     if !found.is_dir() {
-        return Check::fail(name, format!("`{shown}` is not a directory"), "correct `log.dir`");
+        return Check::fail(name, format!("{place} is not a directory"), "correct `log.dir`");
     }
-    if let Err(error) = access(found, Access::WRITE_OK | Access::EXEC_OK) {
-        let to_do = "give the directory to the sidecar's user, or run the doctor as that user";
-        return Check::fail(name, format!("`{shown}` is not writable: {error}"), to_do);
+    if let Err(error) = try_writing(found, found == dir) {
+        let to_do = "correct `log.dir`, give the directory to the sidecar's user, or run the \
+                     doctor as that user";
+        return Check::fail(name, format!("{place} cannot be written to: {error}"), to_do);
     }
     let free = match statvfs(found) {
         Ok(of) => of.f_bavail.saturating_mul(of.f_frsize),
         Err(error) => {
-            let text = format!("the space of `{shown}` cannot be asked for: {error}");
+            let text = format!("{place} is writable; its free space cannot be asked for: {error}");
             return Check::warn(name, text, "look at the file system");
         }
     };
-    space(found, free, settings.on_failure)
+    space(&place, free, settings.on_failure)
 }
 
-pub(super) fn space(dir: &Path, free: u64, on_failure: OnFailure) -> Check {
-    let found = format!("`{}` is writable, {} MiB are free", dir.display(), free >> 20);
+/// Makes and removes what the sidecar would make: a file, and the directory for it where it is not
+/// there yet. What permissions say is not enough: file systems have rules of their own.
+fn try_writing(dir: &Path, is_the_log: bool) -> io::Result<()> {
+    let trial = dir.join(format!(".portreeve-doctor-{}", std::process::id()));
+    if is_the_log {
+        return make_and_remove(&trial);
+    }
+    fs::create_dir(&trial)?;
+    let made = make_and_remove(&trial.join("file"));
+    made.and(fs::remove_dir(&trial))
+}
+
+fn make_and_remove(file: &Path) -> io::Result<()> {
+    fs::File::create_new(file)?;
+    fs::remove_file(file)
+}
+
+pub(super) fn space(place: &str, free: u64, on_failure: OnFailure) -> Check {
+    let found = format!("{place} is writable, {} MiB are free", free >> 20);
     let ends = match on_failure {
         OnFailure::Deny => "when it is full, every request is denied",
         OnFailure::Drop => "when it is full, records are lost",

@@ -6,6 +6,7 @@ use std::path::Path;
 use portreeve_core::policy::UnboundedBuiltins;
 use portreeve_core::words::chain;
 
+use super::super::policy::report::counted;
 use super::Check;
 use crate::loader::{Assignment, FetchRequest, Fetched, Keeper, Limits, Place};
 use crate::store::{self, Settings};
@@ -30,7 +31,10 @@ async fn source(settings: &Settings, program: &Path, known: Vec<String>) -> Chec
         }
         Ok(Fetched::Candidate { commit, digest, files }) => {
             let at = if commit.is_empty() { &digest } else { &commit };
-            Check::ok(name, format!("`{place}` stands at {}, with {files} files", short(at)))
+            Check::ok(
+                name,
+                format!("`{place}` stands at {}, with {}", short(at), counted(files, "file")),
+            )
         }
         Ok(Fetched::Refused { text, .. }) => {
             let to_do = "what the source holds cannot be a bundle: correct it there";

@@ -23,7 +23,7 @@ fn check(seen: &Check, state: State, words: &str) {
     assert_eq!(seen.state, state, "{seen:?}");
     let text = format!("{} {}", seen.found, seen.to_do.as_deref().unwrap_or_default());
     assert!(text.contains(words), "{seen:?}");
-    assert_eq!(seen.to_do.is_some(), state != State::Ok, "{seen:?}");
+    assert_eq!(seen.to_do.is_some(), matches!(state, State::Warn | State::Fail), "{seen:?}");
 }
 
 fn domain(name: &str) -> TrustDomain {
@@ -59,7 +59,7 @@ fn an_svid_holds_under_its_own_bundle_or_every_peer_will_refuse_it() {
     let clock = Clock::system();
     let [svid, bundles] = of(snapshot(&ours, &[("a.test", &ours)]), &clock);
     check(&svid, State::Ok, "`spiffe://a.test/web`, valid until");
-    check(&bundles, State::Ok, "1 trust domains: `a.test` (1 roots)");
+    check(&bundles, State::Ok, "1 trust domain: `a.test` (1 root)");
     let [svid, _] = of(snapshot(&ours, &[("a.test", &other)]), &clock);
     check(&svid, State::Fail, "does not hold under our own bundle");
 }
@@ -91,9 +91,12 @@ fn bundles_that_are_empty_shared_or_unreadable_are_named() {
     check(&bundles, State::Warn, "`spiffe://c.test` cannot be read: bad");
 }
 
+fn identity_settings(socket: &Path) -> Settings {
+    Settings::new(Source::WorkloadApi { socket: socket.to_owned() })
+}
+
 async fn identity_checks(socket: &Path, log: Target, clock: &Clock) -> Vec<Check> {
-    let source = Source::WorkloadApi { socket: socket.to_owned() };
-    identity::checks(&Settings::new(source), &log, clock).await
+    identity::checks(&identity_settings(socket), false, &log, clock).await
 }
 
 #[tokio::test]
@@ -104,8 +107,8 @@ async fn a_source_that_answers_is_good_and_one_that_does_not_says_what_to_do() {
     let [source, svid, bundles, time] =
         identity_checks(&socket, Target::Stdout, &clock).await.try_into().unwrap();
     check(&source, State::Fail, "there is no socket at");
-    check(&svid, State::Fail, "see `identity source`");
-    check(&bundles, State::Fail, "not checked");
+    check(&svid, State::Skip, "not checked: see `identity source`");
+    check(&bundles, State::Skip, "not checked");
     check(&time, State::Ok, "nothing of ours contradicts it");
 
     let mut settings = dev::Settings::new(domain("a.test"), socket.clone());
@@ -125,6 +128,29 @@ async fn a_source_that_answers_is_good_and_one_that_does_not_says_what_to_do() {
     check(&denied[0], State::Fail, "is there a registration entry");
 }
 
+#[tokio::test]
+async fn keys_of_tokens_are_counted_where_a_listener_takes_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("api.sock");
+    let clock = Clock::system();
+    let source = identity_settings(&socket);
+    let of = async || identity::checks(&source, true, &Target::Stdout, &clock).await;
+    check(&of().await[3], State::Skip, "not checked: see `identity source`");
+    let mut settings = dev::Settings::new(domain("a.test"), socket.clone());
+    settings.entries = vec![Entry::any(SpiffeId::parse("spiffe://a.test/web").unwrap())];
+    let _api = WorkloadApi::start(settings).unwrap();
+    let good = of().await;
+    check(&good[3], State::Ok, "1 trust domain: `a.test` (1 key)");
+    let keys = |counts: &[(&str, usize)]| {
+        let counts: Vec<_> = counts.iter().map(|(name, keys)| (domain(name), *keys)).collect();
+        identity::keys(&counts, &domain("a.test"))
+    };
+    check(&keys(&[]), State::Fail, "no token holds");
+    check(&keys(&[("a.test", 0)]), State::Fail, "no token holds");
+    check(&keys(&[("a.test", 2), ("b.test", 0)]), State::Warn, "no token of `b.test` holds");
+    check(&keys(&[("b.test", 1)]), State::Warn, "no token of `a.test` holds");
+}
+
 fn log(dir: &Path) -> audit::Settings {
     audit::Settings {
         target: Target::Dir(dir.to_owned()),
@@ -139,13 +165,22 @@ fn log(dir: &Path) -> audit::Settings {
 #[test]
 fn a_log_needs_a_directory_that_is_writable_and_has_space() {
     let dir = tempfile::tempdir().unwrap();
-    let seen = places::log(&log(&dir.path().join("state/log")));
+    let (absent, parent) = (dir.path().join("state/log"), dir.path().display());
+    let seen = places::log(&log(&absent));
     assert_ne!(seen.state, State::Fail, "{seen:?}");
+    let words = format!("/state/log` is not there yet; `{parent}`, in which it will be made, is");
+    assert!(seen.found.contains(&words), "{seen:?}");
+    let seen = places::log(&log(dir.path()));
+    assert!(seen.found.starts_with(&format!("`log.dir` `{parent}` is writable")), "{seen:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
+    // Its permissions allow a privileged user everything.
+    let seen = places::log(&log(Path::new("/proc/portreeve")));
+    check(&seen, State::Fail, "`/proc`, in which it will be made, cannot be written to");
     std::fs::write(dir.path().join("file"), "").unwrap();
     check(&places::log(&log(&dir.path().join("file"))), State::Fail, "is not a directory");
     let stdout = audit::Settings { target: Target::Stdout, ..log(dir.path()) };
     check(&places::log(&stdout), State::Ok, "standard output");
-    let space = |free, on_failure| places::space(dir.path(), free, on_failure);
+    let space = |free, on_failure| places::space("`log.dir`", free, on_failure);
     check(&space(2 << 30, OnFailure::Deny), State::Ok, "2048 MiB are free");
     check(&space(1 << 29, OnFailure::Drop), State::Warn, "records are lost");
     check(&space(1 << 20, OnFailure::Deny), State::Fail, "every request is denied");
@@ -178,7 +213,12 @@ async fn a_service_that_listens_outside_is_reached_past_us() {
     let tcp = upstream(UpstreamAddress::Tcp(address));
     let [reached, bypass] = upstreams::checks(&tcp, &[]).await;
     check(&reached, State::Ok, "accepts connections");
-    check(&bypass, State::Warn, &format!("port {port} listens on `0.0.0.0:{port}`"));
+    check(&bypass, State::Fail, &format!("port {port} listens on `0.0.0.0:{port}`"));
+    check(
+        &bypass,
+        State::Fail,
+        &format!("let the service listen on a Unix socket or on `{address}`"),
+    );
     let [_, ours] = upstreams::checks(&tcp, &[open.local_addr().unwrap()]).await;
     check(&ours, State::Ok, "listens on no outer address");
     drop(open);
@@ -188,6 +228,20 @@ async fn a_service_that_listens_outside_is_reached_past_us() {
     check(&upstreams::checks(&tcp, &[]).await[1], State::Ok, "listens on no outer address");
     drop(closed);
     check(&upstreams::checks(&tcp, &[]).await[0], State::Fail, "start the service");
+}
+
+#[test]
+fn lists_that_cannot_be_read_are_no_proof_that_nobody_reaches_us() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (v4, v6, bad) = (path("tcp"), path("tcp6"), path("bad"));
+    let of =
+        |lists: &[&str]| upstreams::of_port("app", "127.0.0.1:80".parse().unwrap(), &[], lists);
+    check(&of(&[&v4, &v6]), State::Warn, "could not be looked at");
+    std::fs::write(&v4, "  sl  local_address rem_address   st\n").unwrap();
+    check(&of(&[&v4, &v6]), State::Ok, "port 80 listens on no outer address");
+    std::fs::write(&bad, b"\xff").unwrap();
+    check(&of(&[&v4, &bad]), State::Warn, "ss -ltn 'sport = :80'");
 }
 
 #[test]
@@ -221,23 +275,33 @@ async fn a_socket_that_everybody_may_write_to_is_reached_past_us() {
     let unix = upstream(UpstreamAddress::Unix(path.clone()));
     let [reached, bypass] = upstreams::checks(&unix, &[]).await;
     check(&reached, State::Fail, "start the service");
-    check(&bypass, State::Ok, "there is no");
+    check(&bypass, State::Skip, "not checked: there is no");
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    for (mode, state) in [(0o660, State::Ok), (0o666, State::Warn)] {
+    let modes = [
+        (0o755, State::Ok, "its owner alone may connect"),
+        (0o660, State::Ok, "its owner and its group alone may connect"),
+        (0o666, State::Warn, "every user of this machine may connect"),
+    ];
+    for (mode, state, words) in modes {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         let [reached, bypass] = upstreams::checks(&unix, &[]).await;
         check(&reached, State::Ok, "accepts connections");
-        check(&bypass, state, &format!("{mode:04o}"));
+        check(&bypass, state, &format!("has mode {mode:04o}: {words}"));
     }
 }
 
 #[test]
 fn what_is_printed_has_one_line_a_check_and_what_to_do_below_it() {
-    let checks = [Check::ok("svid", "good"), Check::fail("log", "full\u{1b}", "make room\nsoon")];
+    let checks = [
+        Check::ok("svid", "good"),
+        Check::fail("log", "full\u{1b}", "make room\nsoon"),
+        Check::skip("jwt", "not checked"),
+    ];
     let mut out = Vec::new();
     print(&checks, Format::Pretty, &mut out).unwrap();
-    let expected = "ok   svid: good\nFAIL log: full\\u{1b}\n       make room\n       soon\n\n\
-                    2 checks, 0 warnings, 1 failed\n";
+    let expected = "ok   svid: good\nFAIL log: full\\u{1b}\n       make room\n       soon\n\
+                    skip jwt: not checked\n\n\
+                    3 checks: 1 failed, 0 warnings, 1 skipped\n";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
     let mut out = Vec::new();
     print(&checks, Format::Json, &mut out).unwrap();
@@ -245,4 +309,5 @@ fn what_is_printed_has_one_line_a_check_and_what_to_do_below_it() {
     assert_eq!(answer["ok"], false);
     assert_eq!(answer["checks"][0]["to_do"], serde_json::Value::Null);
     assert_eq!(answer["checks"][1]["state"], "fail");
+    assert_eq!(answer["checks"][2]["state"], "skip");
 }

@@ -1,5 +1,6 @@
 //! Each upstream: does it answer, and can anybody reach it past the sidecar.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,20 +15,15 @@ use crate::forward::{UpstreamAddress, UpstreamSettings};
 const SOCKETS: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// `TCP_LISTEN` in these lists.
 const LISTENING: &str = "0A";
-const BYPASS: &str = "whoever reaches it is asked nothing: let the service listen on a Unix socket \
-                      or on 127.0.0.1 alone";
 
 pub(super) async fn checks(upstream: &UpstreamSettings, ours: &[SocketAddr]) -> [Check; 2] {
-    let sockets = SOCKETS.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let bypass = match &upstream.address {
         _ if upstream.mtls.is_some() => {
             let name = format!("bypass of `{}`", upstream.name);
             Check::ok(&name, "it is reached by mTLS: whom it serves is its own to say")
         }
         UpstreamAddress::Unix(path) => of_socket(&upstream.name, path),
-        UpstreamAddress::Tcp(address) => {
-            of_port(&upstream.name, *address, ours, &listening(&sockets.concat()))
-        }
+        UpstreamAddress::Tcp(address) => of_port(&upstream.name, *address, ours, &SOCKETS),
     };
     [reachable(upstream).await, bypass]
 }
@@ -58,37 +54,83 @@ async fn reachable(upstream: &UpstreamSettings) -> Check {
 /// A socket needs write permission to be connected to.
 fn of_socket(upstream: &str, path: &Path) -> Check {
     let name = format!("bypass of `{upstream}`");
-    let Ok(found) = std::fs::metadata(path) else {
-        return Check::ok(&name, format!("there is no `{}`", path.display()));
+    let shown = path.display();
+    let mode = match std::fs::metadata(path) {
+        Ok(found) => found.permissions().mode() & 0o777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Check::skip(&name, format!("not checked: there is no `{shown}`"));
+        }
+        Err(error) => {
+            let text = format!("`{shown}` could not be looked at: {error}");
+            return Check::warn(&name, text, "run the doctor as the sidecar's user");
+        }
     };
-    let mode = found.permissions().mode() & 0o777;
-    let text = format!("`{}` has mode {mode:04o}", path.display());
+    let who = match (mode & 0o002 != 0, mode & 0o020 != 0) {
+        (true, _) => "every user of this machine",
+        (false, true) => "its owner and its group alone",
+        (false, false) => "its owner alone",
+    };
+    let text = format!("`{shown}` has mode {mode:04o}: {who} may connect");
     if mode & 0o002 == 0 {
         return Check::ok(&name, text);
     }
-    let to_do = "every user of this machine may connect past the sidecar: `chmod o-w` it, and share a \
-                 group with the sidecar's user";
+    let to_do = "whoever does is asked nothing, unless its directory is closed: `chmod o-w` it, and \
+                 share a group with the sidecar's user";
     Check::warn(&name, text, to_do)
 }
 
-/// `listening` is what this network namespace listens on, `ours` of it is the sidecar's own.
+/// `lists` is what this network namespace listens on, `ours` of it is the sidecar's own.
 pub(super) fn of_port(
     upstream: &str,
     address: SocketAddr,
     ours: &[SocketAddr],
-    listening: &[SocketAddr],
+    lists: &[&str],
 ) -> Check {
     let name = format!("bypass of `{upstream}`");
+    let port = address.port();
+    let listening = match read(lists) {
+        Ok(text) => listening(&text),
+        Err((path, error)) => {
+            let text = format!(
+                "whether anybody reaches port {port} from outside could not be looked at: \
+                 `{path}`: {error}"
+            );
+            let to_do = format!(
+                "see for yourself that the service listens on 127.0.0.1 alone: \
+                 `ss -ltn 'sport = :{port}'`"
+            );
+            return Check::warn(&name, text, to_do);
+        }
+    };
     let is_open = |socket: &&SocketAddr| {
-        socket.port() == address.port()
-            && !socket.ip().to_canonical().is_loopback()
-            && !ours.contains(socket)
+        socket.port() == port && !socket.ip().to_canonical().is_loopback() && !ours.contains(socket)
     };
     match listening.iter().find(is_open) {
         Some(open) => {
-            Check::warn(&name, format!("port {} listens on `{open}`", open.port()), BYPASS)
+            let to_do = format!(
+                "whoever reaches it is asked nothing: let the service listen on a Unix socket or on \
+                 `127.0.0.1:{port}`, and not on `{open}`"
+            );
+            Check::fail(&name, format!("port {port} listens on `{open}`"), to_do)
         }
-        None => Check::ok(&name, format!("port {} listens on no outer address", address.port())),
+        None => Check::ok(&name, format!("port {port} listens on no outer address")),
+    }
+}
+
+/// All lists in one text. A kernel without IPv6 has no list of it; one list there must be.
+fn read<'a>(lists: &[&'a str]) -> Result<String, (&'a str, io::Error)> {
+    let mut text = String::new();
+    let mut missing = None;
+    for &path in lists {
+        match std::fs::read_to_string(path) {
+            Ok(list) => text.push_str(&list),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing = Some((path, error)),
+            Err(error) => return Err((path, error)),
+        }
+    }
+    match missing {
+        Some(missing) if text.is_empty() => Err(missing),
+        _ => Ok(text),
     }
 }
 

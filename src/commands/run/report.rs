@@ -14,6 +14,7 @@ use crate::admin::{
 };
 use crate::audit::{self, Log, Target};
 use crate::clock::Clock;
+use crate::commands::callers;
 use crate::connections::Registry;
 use crate::evaluation::{Pool, PoolStatus};
 use crate::http::Gate;
@@ -240,6 +241,8 @@ impl Live {
             name: gate.listener.to_string(),
             address: address.to_string(),
             mode: if gate.mode == Enforcement::Shadow { "shadow" } else { "enforce" }.to_owned(),
+            callers: callers::code(gate.callers.settings.proof).to_owned(),
+            audience: gate.callers.settings.audience.clone(),
             connections: gate.open.load(Ordering::Relaxed) as u64,
         };
         self.gates.iter().zip(&self.addresses).map(status).collect()

@@ -92,13 +92,17 @@ pub(super) async fn verify_again(
         told(&live, &pass.cuts);
         let Pass { connections, chains, took, largest_slice, .. } = pass;
         let cut = pass.cuts.total();
+        if connections == 0 {
+            tracing::debug!("{what} changed: no connection was open");
+            continue;
+        }
         tracing::info!(
             connections,
             chains,
             cut,
+            ?took,
             ?largest_slice,
-            "{what} changed: verified again {connections} connections of {chains} chains in \
-             {took:?}; {cut} cut"
+            "{what} changed: the open connections were verified again"
         );
     }
 }

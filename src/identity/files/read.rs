@@ -55,7 +55,7 @@ pub enum FileError {
     NoOwnBundle { trust_domain: TrustDomain },
     #[error("`{path}` holds the SVID `{found}`, and `{picked}` is picked")]
     NotPicked { path: PathBuf, found: String, picked: String },
-    #[error("the files cannot be taken over")]
+    #[error(transparent)]
     Update { source: UpdateError },
     #[error("reading the files was interrupted")]
     Interrupted,

@@ -74,10 +74,16 @@ fn a_blocked_peer_is_cut_and_refused_until_it_is_unblocked_and_others_are_not() 
         assert_eq!(again.get("/a").await, Ok((200, false)));
         let text = said(&scene, &["unblock", WEB], 1).await;
         assert!(text.contains("not blocked"), "{text}");
+        assert_eq!(said(&scene, &["unblock", WEB, "--format", "json"], 1).await, "[]\n");
         assert_eq!(said(&scene, &["block", "--list"], 0).await, "nobody is blocked\n");
         scene.until_record(|record| record["event"] == "unblocked").await;
         said(&scene, &["block", "spiffe://Partner.test", "--reason", REASON], 2).await;
         said(&scene, &["block", WEB], 2).await;
+        said(&scene, &["block", WEB, "--reason", ""], 2).await;
+        said(&scene, &["block", WEB, "--reason", REASON], 0).await;
+        let gone = said(&scene, &["unblock", WEB, "--format", "json"], 0).await;
+        let gone: serde_json::Value = serde_json::from_str(&gone).unwrap();
+        assert_eq!((&gone[0]["spiffe_id"], &gone[0]["reason"]), (&WEB.into(), &REASON.into()));
         drop((other, again));
         scene.finish().await;
     });

@@ -6,6 +6,7 @@ mod junit;
 mod pretty;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -101,6 +102,11 @@ fn total(results: &[CaseResult]) -> Option<Duration> {
 pub(super) fn place(file: &str, line: u32) -> String {
     let file = printable(file);
     if line == 0 { file.into_owned() } else { format!("{file}:{line}") }
+}
+
+/// `1 check`, `2 checks`: for words whose plural has an `s` more.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str) -> String {
+    format!("{count} {one}{}", if count == N::from(1) { "" } else { "s" })
 }
 
 /// Foreign text as it may stand on a terminal: controls and what turns the direction of text round
