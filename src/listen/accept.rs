@@ -5,41 +5,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::Settings;
-use super::connection::{converse, handshake};
-use crate::connections::{self, Registry};
-use crate::http::Gate;
-use crate::identity::DenyListFile;
-use crate::tls::{Credentials, ServerTls};
+use super::connection::{Serving, converse, handshake};
+use crate::connections;
 
 /// Connections that the kernel completes for us while we are busy.
 const BACKLOG: u32 = 1024;
 /// After an accept that failed for want of files or memory: long enough not to spin, short enough to
 /// be back soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
 /// A listener whose address is taken but which accepts nothing yet.
 #[derive(Debug)]
 pub struct Bound {
     socket: TcpSocket,
     address: SocketAddr,
-}
-
-/// What a listener needs to serve.
-#[derive(Debug)]
-pub struct Serving {
-    pub settings: Settings,
-    pub service: Arc<str>,
-    pub gate: Arc<Gate>,
-    pub tls: Arc<ServerTls>,
-    /// Those of the newest identity; none while there is no valid one.
-    pub credentials: Arc<ArcSwapOption<Credentials>>,
-    /// Whom an operator has blocked.
-    pub denied: DenyListFile,
-    pub registry: Registry,
 }
 
 /// Takes an address without accepting on it, so that a wrong one is known before anything is served.

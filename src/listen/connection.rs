@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::http::header::HeaderValue;
+use arc_swap::ArcSwapOption;
 use portreeve_core::request::{ConnectionFacts, Destination};
 use portreeve_core::spiffe::SpiffeId;
 use rustix::net::sockopt;
@@ -14,18 +15,33 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use super::accept::Serving;
+use super::Settings;
 use crate::audit::{ClaimedIdentity, Refusal};
-use crate::connections::{Order, Registration, Slot, Subject};
-use crate::http::{Connection, HeadLimits, Tokens, serve};
+use crate::connections::{Order, Registration, Registry, Slot, Subject};
+use crate::http::{Connection, Gate, HeadLimits, Tokens, serve};
+use crate::identity::DenyListFile;
 use crate::telemetry::{ConnectionState, OpenConnection};
-use crate::tls::{self, Credentials, Peer, PeerError, Refused};
+use crate::tls::{self, Credentials, Peer, PeerError, Refused, ServerTls};
 
 /// A peer that vanished without a word is noticed after two minutes, also where a tunnel or a stream has
 /// nothing to say to it.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_PROBES: u32 = 4;
+
+/// What a listener needs to serve.
+#[derive(Debug)]
+pub struct Serving {
+    pub settings: Settings,
+    pub service: Arc<str>,
+    pub gate: Arc<Gate>,
+    pub tls: Arc<ServerTls>,
+    /// Those of the newest identity; none while there is no valid one.
+    pub credentials: Arc<ArcSwapOption<Credentials>>,
+    /// Whom an operator has blocked.
+    pub denied: DenyListFile,
+    pub registry: Registry,
+}
 
 /// A connection whose two ends have proven who they are.
 pub(super) struct Proven {

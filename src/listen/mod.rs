@@ -14,7 +14,8 @@ use crate::{forward, http, tls};
 mod accept;
 mod connection;
 
-pub use accept::{Bound, Serving, bind};
+pub use accept::{Bound, bind};
+pub use connection::Serving;
 
 /// One inbound HTTP listener with mTLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
