@@ -80,8 +80,8 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<Strin
 
 pub(super) fn run(files: &[CaseFile]) -> anyhow::Result<Vec<CaseResult>> {
     let wire = Wire::new()?;
-    Ok(json_cases::run(files, |case: Case| {
-        run_case(&case, &wire).unwrap_or_else(CaseOutcome::errored)
+    Ok(json_cases::run(files, |case: &Case| {
+        run_case(case, &wire).unwrap_or_else(CaseOutcome::errored)
     }))
 }
 

@@ -49,7 +49,7 @@ pub(super) fn of(cases: Option<&Path>, embedded: &[(&str, &str)]) -> anyhow::Res
 /// Runs each case of the files; what is no case, or has an id a second time, is a failure.
 pub(super) fn run<C: DeserializeOwned>(
     files: &[CaseFile],
-    mut run: impl FnMut(C) -> CaseOutcome,
+    mut run: impl FnMut(&C) -> CaseOutcome,
 ) -> Vec<CaseResult> {
     let mut results = Vec::new();
     let mut ids = BTreeSet::new();
@@ -77,7 +77,7 @@ pub(super) fn run<C: DeserializeOwned>(
 fn run_one<C: DeserializeOwned>(
     mut case: Value,
     ids: &mut BTreeSet<String>,
-    run: &mut impl FnMut(C) -> CaseOutcome,
+    run: &mut impl FnMut(&C) -> CaseOutcome,
 ) -> (Option<String>, CaseOutcome) {
     let id = case.as_object_mut().and_then(|case| case.shift_remove("id"));
     let Some(Value::String(id)) = id else {
@@ -87,8 +87,10 @@ fn run_one<C: DeserializeOwned>(
         // The list of expected failures goes by id.
         CaseOutcome::errored("another case has this id")
     } else {
-        serde_json::from_value(case)
-            .map_or_else(|error| CaseOutcome::errored(format!("this is no case: {error}")), run)
+        match serde_json::from_value(case) {
+            Ok(case) => run(&case),
+            Err(error) => CaseOutcome::errored(format!("this is no case: {error}")),
+        }
     };
     (Some(id), outcome)
 }

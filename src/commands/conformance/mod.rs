@@ -166,7 +166,7 @@ fn results(
             canonical_request::run(&json_cases::of(cases, embedded::CANONICAL_REQUEST)?)?
         }
         Suite::SpiffeId => spiffe_id::run(&json_cases::of(cases, embedded::SPIFFE_ID)?),
-        Suite::SpiffeX509 => spiffe_x509::run(&json_cases::of(cases, embedded::SPIFFE_X509)?),
+        Suite::SpiffeX509 => spiffe_x509::run(json_cases::of(cases, embedded::SPIFFE_X509)?),
         Suite::SpiffeJwt => spiffe_jwt::run(json_cases::of(cases, embedded::SPIFFE_JWT)?),
         Suite::Cedar => cedar::run(cases)?,
         Suite::Rego => rego::run(&rego::files(cases, embedded::REGO)?),

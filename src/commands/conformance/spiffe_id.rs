@@ -22,8 +22,7 @@ pub(super) fn run(files: &[CaseFile]) -> Vec<CaseResult> {
     json_cases::run(files, run_case)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the runner gives each case away")]
-fn run_case(case: Case) -> CaseOutcome {
+fn run_case(case: &Case) -> CaseOutcome {
     let parsed = SpiffeId::parse(&case.uri);
     let (expected, is_expected) = match (&case.expected_id, &case.expected_reason) {
         (Some(id), None) => {

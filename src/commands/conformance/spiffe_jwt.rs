@@ -70,8 +70,7 @@ pub(super) fn run(files: Vec<CaseFile>) -> Vec<CaseResult> {
     results
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the runner gives each case away")]
-fn run_case(case: Case) -> CaseOutcome {
+fn run_case(case: &Case) -> CaseOutcome {
     let authorities = match authorities(&case.bundles) {
         Ok(authorities) => authorities,
         Err(message) => return CaseOutcome::errored(message),

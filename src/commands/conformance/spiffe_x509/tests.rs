@@ -12,7 +12,7 @@ fn case(id: &str) -> Value {
 
 fn outcome(case: &Value) -> CaseOutcome {
     let text = json!([case]).to_string();
-    let results = run(&[CaseFile { name: "cases.json".to_owned(), text }]);
+    let results = run(vec![CaseFile { name: "cases.json".to_owned(), text }]);
     results.into_iter().next().unwrap().outcome
 }
 
@@ -73,7 +73,7 @@ fn the_format_of_x509_limbo_is_read_and_its_leaves_are_nobody() {
             "validation_time": good["validation_time"],
             "expected_result": expected,
         }] });
-        let results = run(&[CaseFile { name: "limbo.json".to_owned(), text: text.to_string() }]);
+        let results = run(vec![CaseFile { name: "limbo.json".to_owned(), text: text.to_string() }]);
         results.into_iter().next().unwrap().outcome
     };
     assert_eq!(limbo("leaf::client", "SUCCESS"), CaseOutcome::Passed);

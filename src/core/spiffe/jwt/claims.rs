@@ -124,7 +124,10 @@ fn numeric_date(value: &Value) -> Option<Timestamp> {
         return range.contains(&seconds).then(|| Timestamp::from_unix_seconds(seconds));
     }
     let micros = (value.as_f64()? * 1e6).floor();
-    #[expect(clippy::cast_possible_truncation, reason = "a number too large stays too large")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what an i64 cannot hold becomes its largest or smallest number, which is no date"
+    )]
     let micros = micros as i64;
     let seconds = micros.div_euclid(1_000_000);
     range.contains(&seconds).then(|| Timestamp::from_unix_micros(micros))

@@ -47,6 +47,7 @@ const fn reason(
     Reason { code, says, section, alert }
 }
 
+// The tables below are not formatted: a row is one line, so that a code is found with all that is said of it.
 #[rustfmt::skip]
 const SVID: &[Reason] = &[
     reason("svid.malformed", "The leaf is not the strict DER of one X.509 certificate of version 3.", "RFC 5280 §4.1", BAD),
